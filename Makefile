@@ -1,0 +1,60 @@
+# `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup data run test lint lock clean
+
+SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(SERVED)' 2>/dev/null && echo $$python && break; done)
+VENV := $(CURDIR)/.venv
+LOCK := requirements$(if $(GPU),-gpu).lock
+READY := $(VENV)/.$(LOCK)
+DATA ?=
+
+# DVC runs each stage with the `python` that it finds first.
+export PATH := $(VENV)/bin:$(PATH)
+unexport PYTHONPATH
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with the locked packages; GPU=1 takes TensorFlow with CUDA
+
+$(READY): $(LOCK)
+	@"$(or $(PYTHON),false)" -c '$(SERVED)' || \
+		{ echo "error: Python 3.11, 3.12 or 3.13 is needed; name one with make PYTHON=/path/to/python3"; exit 1; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes $(LOCK)
+	@rm -f $(VENV)/.requirements*.lock && touch $@
+
+data: $(READY) # DATA=SOURCE is ingested; without it, what data.dvc pins is used or fetched, else the sample is drawn
+ifneq ($(DATA),)
+	@python -m tasks.ingest "$(DATA)"
+else
+	@test -f data/faces.parquet || \
+		if [ -n "$$(dvc remote list)" ]; then dvc pull data.dvc; else python -m tasks.ingest sample; fi
+endif
+
+run: $(READY) ## Run the whole pipeline, on the embedded sample or on DATA=/path/to/fer2013.csv
+	@python -m tasks.params
+	@$(MAKE) --no-print-directory data
+	@dvc repro
+	@python -m tasks.summary
+
+test: lint ## Lint, types and all tests
+	@python -m pytest
+
+lint: $(READY) ## Lint and types alone
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+lock: $(READY) ## Resolve the ranges of pyproject.toml anew
+	@for extra in cpu gpu; do \
+		uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet --group dev \
+			--extra $$extra pyproject.toml --output-file requirements$$(test $$extra = cpu || echo -gpu).lock; \
+	done
+
+clean: ## Remove what a run leaves, but for the data and DVC's cache
+	rm -rf outputs plots reports .backup .mypy_cache .ruff_cache .pytest_cache .hypothesis

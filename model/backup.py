@@ -1,0 +1,76 @@
+"""What a killed training goes on from: one file, written after each epoch, that is whole or not there."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The figures of one epoch: mean loss and accuracy on training batches as seen, and on the validation faces."""
+
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+
+
+@dataclass
+class Progress:
+    """How far a training is, but for its variables: those are in the network and the optimizer.
+
+    Attributes:
+        history: one entry an epoch that is done.
+        best_epoch: index of the best one so far, or None before the first.
+        best_weights: every variable of the network as it was then.
+    """
+
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int | None = None
+    best_weights: list[np.ndarray] = field(default_factory=list)
+
+
+class Backup:
+    """The file that a training is resumed from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def save(self, network: keras.Model, progress: Progress) -> None:
+        """Write network, optimizer, random state and progress; the old file stays until this one is whole."""
+        arrays = {f"variable_{i}": array for i, array in enumerate(variables(network))}
+        arrays |= {f"best_{i}": array for i, array in enumerate(progress.best_weights)}
+        note = {"history": [asdict(epoch) for epoch in progress.history], "best_epoch": progress.best_epoch}
+        arrays["note"] = np.frombuffer(json.dumps(note).encode(), np.uint8)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_suffix(".part")
+        with beside.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self.path)
+
+    def load(self, network: keras.Model) -> Progress:
+        """Set the variables of `network` and its optimizer, and return the progress: a new one without a file."""
+        if not self.path.exists():
+            return Progress()
+        with np.load(self.path, allow_pickle=False) as saved:
+            note = json.loads(saved["note"].tobytes())
+            for i, variable in enumerate(_variables(network)):
+                variable.assign(saved[f"variable_{i}"])
+            best = [saved[f"best_{i}"] for i in range(len(network.variables))] if note["best_epoch"] is not None else []
+        return Progress([Epoch(**epoch) for epoch in note["history"]], note["best_epoch"], best)
+
+
+def variables(network: keras.Model) -> list[np.ndarray]:
+    """Return copies of every variable of a compiled network and its optimizer, random state included."""
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in _variables(network)]
+
+
+def _variables(network: keras.Model) -> list[keras.Variable]:
+    return [*network.variables, *network.optimizer.variables]

@@ -1,0 +1,56 @@
+"""A small proof, before the long run, that this network learns on this device."""
+
+import keras
+import numpy as np
+
+from model.batches import Labelled, one_hot
+from model.fitting import TrainingError
+
+FACES, STEPS, ENOUGH = 32, 150, 0.75
+"""Faces in the batch, most steps on it, and the accuracy on it that is proof."""
+
+
+def prove_learning(network: keras.Model, data: Labelled, seed: int) -> int:
+    """Overfit one small batch with Adam; give a network of its own, since it is spoilt for the run.
+
+    A device or a network that computes wrongly stays near chance here (Karpathy 2019, "A Recipe for Training Neural
+    Networks": overfit one batch).
+
+    Args:
+        network: freshly built, giving logits.
+        data: faces to draw the batch from, evenly by label where that is possible.
+        seed: of the draw.
+
+    Returns:
+        The number of steps that it took.
+
+    Raises:
+        TrainingError: the batch is not learnt after `STEPS` steps.
+    """
+    rows = _even(data.labels, np.random.default_rng(seed))
+    faces, labels = data.faces[rows], one_hot(data.labels[rows])
+    network.compile(
+        keras.optimizers.Adam(1e-3), keras.losses.CategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
+    )
+    loss = accuracy = float("nan")
+    for step in range(1, STEPS + 1):
+        loss, accuracy = (float(value) for value in network.train_on_batch(faces, labels))
+        # train_on_batch averages over the steps since the last reset.
+        network.reset_metrics()
+        if accuracy >= ENOUGH and np.isfinite(loss):
+            return step
+    raise TrainingError(
+        f"after {STEPS} steps on one batch of {len(rows)} faces, accuracy is {accuracy:.0%} (loss {loss:.3g}) where a "
+        f"working network reaches {ENOUGH:.0%}: the device computes wrongly (try train.device: cpu) or the network "
+        "can't learn (look at model.dropout and model.filters); train.canary: false trains all the same"
+    )
+
+
+def _even(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the positions of at most `FACES` faces, taking the labels in turn."""
+    shuffled = rng.permutation(len(labels))
+    turn = np.empty(len(labels), int)
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels[shuffled] == label)
+        turn[own] = np.arange(len(own))
+    return shuffled[np.argsort(turn, kind="stable")][:FACES]

@@ -1,0 +1,139 @@
+"""The device that computes: chosen, set up, and described. The one module that speaks to TensorFlow itself."""
+
+import contextlib
+import ctypes
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+
+
+class DeviceError(RuntimeError):
+    """The device that was asked for is not there; the message says what is missing and how to get it."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a training runs on.
+
+    Attributes:
+        kind: `cpu` or `gpu`.
+        count: how many of them share each batch.
+        name: the model's name, as the driver or the system gives it.
+        scope: a context manager; networks built inside it are spread over all devices.
+    """
+
+    kind: Literal["cpu", "gpu"]
+    count: int
+    name: str
+    scope: Any = field(default_factory=contextlib.nullcontext)
+
+    def __str__(self) -> str:
+        many = f"{self.count} × " if self.count > 1 else ""
+        return f"{self.kind.upper()}, {many}{self.name}"
+
+
+def set_up(device: Literal["auto", "cpu", "gpu"], *, mixed_precision: bool, deterministic: bool) -> Device:
+    """Choose the device and set precision and determinism, before any network is built.
+
+    Memory of a GPU is taken as it is needed. Where there are several GPUs, all of them are used.
+
+    Args:
+        device: `auto` takes a GPU where there is one.
+        mixed_precision: compute in float16 with loss scaling, weights in float32, on a GPU; CPUs, which would be ten
+            times slower in half precision, stay at float32.
+        deterministic: use only kernels whose result is the same in each run.
+
+    Raises:
+        DeviceError: `gpu` was asked for and none is found.
+    """
+    gpus = [] if device == "cpu" else _gpus()
+    if device == "gpu" and not gpus:
+        raise DeviceError(f"train.device is gpu, and {keras.backend.backend()} sees none: {what_is_missing()}")
+    _prepare(gpus, deterministic)
+    keras.mixed_precision.set_dtype_policy("mixed_float16" if mixed_precision and gpus else "float32")
+    if gpus:
+        return Device("gpu", len(gpus), _gpu_name(gpus[0]), _spread(gpus))
+    return Device("cpu", 1, _cpu_name())
+
+
+def what_is_missing() -> str:
+    """Say, in one clause each, why no GPU is seen: the build, the driver, or the libraries that do not load."""
+    if keras.backend.backend() != "tensorflow":
+        return f"install a CUDA build of {keras.backend.backend()}"
+    import tensorflow as tf  # noqa: PLC0415 - only the backend in use may be imported
+
+    faults = []
+    if not Path("/proc/driver/nvidia/version").exists():
+        faults.append("there is no NVIDIA driver (`nvidia-smi` should list the card; install the driver first)")
+    if not tf.test.is_built_with_cuda():
+        faults.append("this TensorFlow is a CPU-only build (`make setup GPU=1` installs the other)")
+        return " and ".join(faults)
+    build = tf.sysconfig.get_build_info()
+    libraries = {
+        "CUDA runtime": f"libcudart.so.{str(build['cuda_version']).split('.')[0]}",
+        "cuDNN": f"libcudnn.so.{build['cudnn_version']}",
+    }
+    for name, library in libraries.items():
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            faults.append(f"the {name} library {library} does not load (`make setup GPU=1` installs it)")
+    return " and ".join(faults) or "driver and libraries are there; is CUDA_VISIBLE_DEVICES set to hide the card?"
+
+
+def _gpus() -> list[Any]:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # noqa: PLC0415
+
+        return list(tf.config.list_physical_devices("GPU"))
+    return list(keras.distribution.list_devices("gpu")) if keras.backend.backend() == "jax" else _torch_gpus()
+
+
+def _torch_gpus() -> list[str]:
+    import torch  # noqa: PLC0415
+
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+def _prepare(gpus: list[Any], deterministic: bool) -> None:
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf  # noqa: PLC0415
+
+    if not gpus:
+        tf.config.set_visible_devices([], "GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _spread(gpus: list[Any]) -> Any:
+    if len(gpus) == 1:
+        return contextlib.nullcontext()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # noqa: PLC0415
+
+        return tf.distribute.MirroredStrategy().scope()
+    return keras.distribution.DataParallel(devices=gpus).scope()
+
+
+def _gpu_name(gpu: Any) -> str:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # noqa: PLC0415
+
+        return str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name))
+    return str(gpu)
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or a processor that says no name there
+        model = platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores"

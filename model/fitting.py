@@ -1,0 +1,141 @@
+"""Training a network: epoch after epoch, the best weights kept, resumable after each."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from model.augmentation import Augmentation
+from model.backup import Backup, Epoch, Progress
+from model.batches import Batches, Labelled, balanced_weights
+from model.optimizers import Recipe
+
+
+class TrainingError(RuntimeError):
+    """The training can't go on; the message says where it stood and what to change."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How to fit; the fields are those of `train` in `params.yaml`."""
+
+    recipe: Recipe
+    epochs: int
+    batch_size: int
+    seed: int
+    augment: Augmentation
+    label_smoothing: float = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy"
+    patience: int = 0
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Whom to tell: `batch(epoch, faces seen in it, mean loss, mean accuracy)`, at its end `epoch(epoch, figures)`."""
+
+    batch: Callable[[int, int, float, float], None] = lambda index, seen, loss, accuracy: None
+    epoch: Callable[[int, Epoch], None] = lambda index, figures: None
+
+
+def fit(
+    network: keras.Model,
+    train: Labelled,
+    validation: Labelled,
+    fitting: Fitting,
+    *,
+    backup: Backup | None = None,
+    watch: Watch | None = None,
+) -> Progress:
+    """Train `network`, which gives logits, and leave it with the weights of its best epoch.
+
+    Args:
+        network: a model of `model.networks.build`; it is compiled here.
+        train: faces that are shuffled and augmented.
+        validation: faces that choose the best epoch.
+        fitting: the recipe.
+        backup: where to go on from, if it is there, and what to write after each epoch; epochs that are done are
+            told to `watch` again.
+        watch: whom to tell.
+
+    Returns:
+        The whole history and which epoch was best.
+
+    Raises:
+        TrainingError: the loss is not a finite number.
+    """
+    watch = watch or Watch()
+    _compile(network, fitting, steps=fitting.epochs * math.ceil(len(train) / fitting.batch_size))
+    progress = backup.load(network) if backup else Progress()
+    for index, figures in enumerate(progress.history):
+        watch.epoch(index, figures)
+    weights = balanced_weights(train.labels) if fitting.class_weights == "balanced" else None
+    while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
+        index = len(progress.history)
+        seed = (fitting.seed, index)
+        batches = Batches(train, fitting.batch_size, seed=seed, augment=fitting.augment, weights=weights)
+        figures = _epoch(network, batches, validation, _Guard(index, fitting.batch_size, len(train), watch))
+        _note(network, progress, figures, fitting)
+        if backup:
+            backup.save(network, progress)
+        watch.epoch(index, figures)
+    for variable, best in zip(network.variables, progress.best_weights, strict=True):
+        variable.assign(best)
+    return progress
+
+
+def _compile(network: keras.Model, fitting: Fitting, steps: int) -> None:
+    network.compile(
+        optimizer=fitting.recipe.build(steps),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=fitting.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    network.optimizer.build(network.trainable_variables)  # so that a backup has where to go
+
+
+def _epoch(network: keras.Model, batches: Batches, validation: Labelled, guard: "_Guard") -> Epoch:
+    logs = network.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[guard]).history
+    val_loss, val_accuracy = network.evaluate(Batches(validation, 256), verbose=0)
+    if not math.isfinite(val_loss):
+        raise TrainingError(_diverged("validation loss", val_loss, f"after epoch {guard.index + 1}"))
+    rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
+    return Epoch(float(logs["loss"][0]), float(logs["accuracy"][0]), float(val_loss), float(val_accuracy), rate)
+
+
+def _note(network: keras.Model, progress: Progress, figures: Epoch, fitting: Fitting) -> None:
+    progress.history.append(figures)
+    best = progress.best_epoch
+    if best is None or _merit(figures, fitting) > _merit(progress.history[best], fitting):
+        progress.best_epoch = len(progress.history) - 1
+        progress.best_weights = [keras.ops.convert_to_numpy(variable).copy() for variable in network.variables]
+
+
+def _merit(figures: Epoch, fitting: Fitting) -> float:
+    return figures.val_accuracy if fitting.monitor == "val_accuracy" else -figures.val_loss
+
+
+def _is_over(progress: Progress, fitting: Fitting) -> bool:
+    if not fitting.patience or progress.best_epoch is None:
+        return False
+    return len(progress.history) - 1 - progress.best_epoch >= fitting.patience
+
+
+def _diverged(what: str, value: float, where: str) -> str:
+    return f"the {what} is {value} {where}: lower train.learning_rate, or turn train.mixed_precision off"
+
+
+class _Guard(keras.callbacks.Callback):
+    """Stops at a loss that is no number, and tells how far the epoch is."""
+
+    def __init__(self, index: int, batch_size: int, faces: int, watch: Watch) -> None:
+        super().__init__()
+        self.index, self._batch_size, self._faces, self._watch = index, batch_size, faces, watch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        loss, accuracy = (float(np.asarray((logs or {})[name])) for name in ("loss", "accuracy"))
+        if not math.isfinite(loss):
+            raise TrainingError(_diverged("loss", loss, f"in epoch {self.index + 1} at batch {batch + 1}"))
+        self._watch.batch(self.index, min((batch + 1) * self._batch_size, self._faces), loss, accuracy)

@@ -1,0 +1,53 @@
+"""The networks, by name.
+
+Each takes faces uint8 [n, side, side] and gives logits float32 [n, 7]; `with_probabilities` makes of it what is
+saved and served. Reshaping and scaling are the first layers, so that training, evaluation and serving can't differ.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import keras
+
+from model.networks.capstone import capstone
+from model.networks.compact import compact
+
+NETWORKS: Final[dict[str, Callable[..., keras.Model]]] = {"capstone": capstone, "compact": compact}
+
+
+def build(
+    name: str,
+    *,
+    side: int = 48,
+    filters: Sequence[int] | None = None,
+    kernel_sizes: Sequence[int] | None = None,
+    dropout: float | None = None,
+    l2: float = 0.0,
+) -> keras.Model:
+    """Build a network with fresh weights; None leaves a knob at the network's own value.
+
+    Args:
+        name: a key of `NETWORKS`.
+        side: height and width of the faces, in pixels.
+        filters: of each convolution (`capstone`, 6) or stage (`compact`, any number).
+        kernel_sizes: as many as filters.
+        dropout: share of units dropped, 0 to below 1.
+        l2: factor of the squared kernels in the loss, 0 or more.
+
+    Returns:
+        A functional model from uint8 [n, side, side] to logits float32 [n, 7].
+
+    Raises:
+        ValueError: the name is unknown, or the lists don't fit the network.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"no network is named {name!r}; there are {', '.join(NETWORKS)}")
+    given = {"filters": filters, "kernel_sizes": kernel_sizes, "dropout": dropout}
+    knobs = {knob: value for knob, value in given.items() if value is not None}
+    return NETWORKS[name](side=side, l2=l2, **knobs)
+
+
+def with_probabilities(network: keras.Model) -> keras.Model:
+    """Return the network, sharing its weights, with a softmax at its end: float32 [n, 7], each row summing to 1."""
+    outputs = keras.layers.Softmax(dtype="float32", name="probabilities")(network.output)
+    return keras.Model(network.input, outputs, name=network.name)

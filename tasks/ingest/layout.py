@@ -1,0 +1,137 @@
+"""What the path of an image says of it: label, Usage, number. The layouts in which image folders are handed around.
+
+    [wrapping folders/][part/]label/name.png
+
+A part is `train`, `test`, `PublicTest` and the like; a label any usual name of the seven, or its number. Releases of
+the challenge name their files `PublicTest_00012345.png`: then the name tells Usage and order better than the folders.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from model.labels import LABELS
+from tasks.errors import UserError
+from tasks.tables import USAGES
+
+_SYNONYMS: Final = {
+    "angry": ("anger",),
+    "disgust": ("disgusted",),
+    "fear": ("fearful", "afraid", "scared"),
+    "happy": ("happiness", "joy"),
+    "sad": ("sadness",),
+    "surprise": ("surprised", "suprise"),
+    "neutral": (),
+}
+_EMOTIONS: Final = {
+    form: number
+    for number, label in enumerate(LABELS)
+    for name in (label, *_SYNONYMS[label])
+    for form in (name, str(number), f"{number}{name}")
+}
+"""Number of each label by its name, its number, or both, as in `0_angry`."""
+
+_PARTS: Final = {
+    "train": "Training",
+    "training": "Training",
+    "val": "PublicTest",
+    "valid": "PublicTest",
+    "validation": "PublicTest",
+    "publictest": "PublicTest",
+    "test": "PrivateTest",
+    "testing": "PrivateTest",
+    "privatetest": "PrivateTest",
+}
+_NAMED: Final = re.compile(rf"({'|'.join(USAGES)})_([0-9]{{1,18}})")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An image among the others.
+
+    Attributes:
+        path: relative to the folder, with `/`.
+        emotion: 0 to 6, or None where the folder is named by no label.
+        usage: of the file's name, or else of the part that it lies in; `Training` where there are no parts.
+    """
+
+    path: str
+    emotion: int | None
+    usage: str
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    path: str
+    emotion: int | None
+    part: str | None
+    wrapping: tuple[str, ...]
+    named: tuple[str, int] | None
+
+
+def place(paths: Sequence[str], name: str) -> tuple[list[Place], bool]:
+    """Work out label, Usage and order of images.
+
+    Args:
+        paths: relative to the folder, with `/`.
+        name: of the folder or archive, for errors.
+
+    Returns:
+        the images in the source's own order, and whether that is the order of the numbers in the names of all of them
+        (it is that of the paths otherwise, or where a number stands twice).
+
+    Raises:
+        UserError: the folders hold more than one set of images.
+    """
+    parsed = [_parse(path) for path in sorted(paths)]
+    _check_one_set([image for image in parsed if image.emotion is not None], name)
+    numbers = [image.named[1] for image in parsed if image.named]
+    numbered = len(set(numbers)) == len(parsed)
+    if numbered:
+        parsed.sort(key=lambda image: image.named[1] if image.named else 0)
+    places = [
+        Place(image.path, image.emotion, image.named[0] if image.named else image.part or USAGES[0]) for image in parsed
+    ]
+    return places, numbered
+
+
+def emotion_of(folder: str) -> int | None:
+    """Return the number, 0 to 6, of the label that a folder is named by, or None."""
+    return _EMOTIONS.get(_plain(folder))
+
+
+def _parse(path: str) -> _Parsed:
+    file = PurePosixPath(path)
+    folders = file.parts[:-1]
+    part = _PARTS.get(_plain(folders[-2])) if len(folders) > 1 else None
+    match = _NAMED.fullmatch(file.stem)
+    return _Parsed(
+        path=path,
+        emotion=emotion_of(folders[-1]) if folders else None,
+        part=part,
+        wrapping=folders[:-1] if part is None else folders[:-2],
+        named=(match[1], int(match[2])) if match else None,
+    )
+
+
+def _check_one_set(images: list[_Parsed], name: str) -> None:
+    sets = {image.wrapping: image for image in images}
+    if len(sets) > 1:
+        first, second = sorted(sets.values(), key=lambda image: image.path)[:2]
+        raise UserError(
+            f"{name}: {first.path} and {second.path} lie in different sets of images, or in folders that are named by "
+            "no part; expected <label>/ or train/<label>/, validation/<label>/, test/<label>/; give one set"
+        )
+    if len({image.part is None for image in images}) > 1:
+        inside = next(image for image in images if image.part)
+        outside = next(image for image in images if not image.part)
+        raise UserError(
+            f"{name}: {inside.path} lies in a part, {outside.path} in none; expected all or none in train/, "
+            "validation/, test/; move them"
+        )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[ _.-]", "", name).lower()

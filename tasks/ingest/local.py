@@ -1,0 +1,100 @@
+"""A path of this machine: the challenge's CSV, a folder of images, or an archive of either."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tasks.errors import UserError
+from tasks.files import sha256
+from tasks.ingest.archives import ZIP, is_tar, unpack_tar, unpack_zip
+from tasks.ingest.challenge import read_challenge
+from tasks.ingest.images import image_paths, read_images
+from tasks.ingest.source import BadRows, Source
+from tasks.ingest.streams import Stream, open_stream
+
+CHALLENGE: Final = ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv", "icml_face_data.csv.gz")
+"""What is read of a folder that holds several things, the first of these that is there."""
+LITTER: Final = ("__macosx", "thumbs.db", "desktop.ini")
+"""What operating systems leave in folders, beside hidden files."""
+
+
+def read_path(source: str, bad: BadRows, work: Path) -> Source:
+    """Read a file or folder; archives are unpacked in `work`.
+
+    Raises:
+        UserError: there is no such path, or what lies there is no source of faces or a damaged one.
+    """
+    path = Path(source)
+    name = path.resolve().name.encode("utf-8", "replace").decode()
+    if path.is_dir():
+        return _read_folder(path, name, bad)
+    if not path.exists():
+        raise UserError(
+            f"{source}: no such file or folder; expected the challenge's CSV, a folder of images, or an archive"
+        )
+    if not path.is_file():
+        raise UserError(f"{source}: neither a file nor a folder; expected the challenge's CSV or an archive")
+    return _read_file(path, name, bad, work / "unpacked")
+
+
+def _read_file(path: Path, name: str, bad: BadRows, unpacked: Path) -> Source:
+    with path.open("rb") as file:
+        zipped = file.read(4) in ZIP
+    if zipped:
+        unpack_zip(path, name, unpacked)
+    else:
+        with open_stream(path, name) as stream:
+            if not is_tar(stream):
+                return _read_csv(stream, path, name, bad)
+            unpack_tar(stream, path.stat().st_size, unpacked)
+    return replace(_read_folder(unpacked, name, bad), sha256=sha256(path))
+
+
+def _read_csv(stream: Stream, path: Path, name: str, bad: BadRows) -> Source:
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(sha256, path)
+        faces, layout, rows = read_challenge(stream, bad)
+        return Source(name, layout, digest.result(), faces, rows, challenge_order=True)
+
+
+def _read_folder(folder: Path, name: str, bad: BadRows) -> Source:
+    paths = _visible(folder)
+    images = image_paths(paths)
+    table = _table(paths, alone=not images)
+    if table is not None:
+        with open_stream(folder / table, f"{name}/{table}") as stream:
+            return _read_csv(stream, folder / table, name, bad)
+    if not images:
+        raise UserError(
+            f"{name}: found no image and no CSV of the challenge in {len(paths):,} files; give another source"
+        )
+    return read_images(folder, images, name, bad)
+
+
+def _table(paths: list[str], *, alone: bool) -> str | None:
+    """Return the CSV to read: of a known name, or, where there are no images, the only one."""
+    by_name = {path.rsplit("/", 1)[-1].lower(): path for path in reversed(paths)}
+    known = [by_name[name] for name in CHALLENGE if name in by_name]
+    others = [path for path in paths if path.lower().endswith((".csv", ".csv.gz"))]
+    if known:
+        return known[0]
+    return others[0] if alone and len(others) == 1 else None
+
+
+def _visible(folder: Path) -> list[str]:
+    """Return the files below a folder, sorted, relative to it and with `/`, without hidden ones and litter."""
+
+    def fail(error: OSError) -> None:
+        raise UserError(f"{error.filename}: can't be read ({error.strerror}); change its rights") from error
+
+    found = []
+    for parent, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not _is_litter(name)]
+        found += [Path(parent, name).relative_to(folder).as_posix() for name in files if not _is_litter(name)]
+    return sorted(found)
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name.lower() in LITTER

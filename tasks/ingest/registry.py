@@ -1,0 +1,42 @@
+"""Which reader takes which source: one for `s3://…` or another data set is a module of its own and one entry here."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tasks.errors import UserError
+from tasks.ingest.local import read_path
+from tasks.ingest.source import BadRows, Source
+
+Reader = Callable[[str, BadRows, Path], Source]
+"""Takes the source as it was given, what collects bad rows, and a folder to work in, which is removed afterwards."""
+
+
+def read_sample(source: str, bad: BadRows, work: Path) -> Source:
+    """Draw the embedded sample."""
+    from tasks.ingest.sample import draw_sample  # noqa: PLC0415
+
+    faces = draw_sample()
+    fingerprint = faces.fingerprint()
+    return Source("sample", "sample", fingerprint, faces, len(faces), challenge_order=False, synthetic=True)
+
+
+READERS: Final[dict[str, Reader]] = {"sample": read_sample}
+"""By name, such as `sample`, or by scheme with its colon, such as `s3:`; all else is a path."""
+
+
+def read_source(source: str, bad: BadRows, work: Path) -> Source:
+    """Read faces from wherever `source` says.
+
+    Raises:
+        UserError: there is no reader for it, or its reader finds it bad.
+    """
+    scheme = re.match("[A-Za-z][A-Za-z0-9+.-]+:", source)
+    reader = READERS.get(scheme[0].lower() if scheme else source)
+    if reader is not None:
+        return reader(source, bad, work)
+    if scheme and not Path(source).exists():
+        known = ", ".join(READERS)
+        raise UserError(f"{source}: no reader for {scheme[0]!r} sources; expected a path or one of: {known}")
+    return read_path(source, bad, work)

@@ -1,0 +1,146 @@
+"""FER+'s crowd votes: what ten people each saw in the challenge's faces.
+
+Barsoum et al. (2016), "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution".
+"""
+
+import csv
+import io
+import re
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from tasks.errors import UserError
+from tasks.files import sha256
+from tasks.ingest.source import Source
+from tasks.provenance import VotesSource
+from tasks.tables import VOTES, Faces
+
+USAGE: Final = "Usage"
+IMAGE: Final = "Image name"
+_IMAGE: Final = re.compile(r"fer([0-9]{1,9})\.png")
+_COUNT: Final = re.compile("[0-9]{1,3}")
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Crowd votes in the challenge's order.
+
+    Attributes:
+        line: int [n], the line of the file that each row stands in.
+        usage: str object [n].
+        counts: uint8 [n, 10] in the order of `VOTES`.
+    """
+
+    line: np.ndarray
+    usage: np.ndarray
+    counts: np.ndarray
+
+
+def join_votes(source: Source, path: Path) -> tuple[Faces, VotesSource]:
+    """Give each face of a source its votes.
+
+    Raises:
+        UserError: the rows of the source aren't the challenge's, the file is no votes file, or its number of rows or
+            the Usage of one of them isn't the source's.
+    """
+    if not source.challenge_order:
+        raise UserError(
+            f"{path.name}: can't be joined to {source.name}, whose order isn't the challenge's; expected the "
+            "challenge's CSV, or images that are all named by Usage and row, as Training_00000012.png"
+        )
+    votes = read_votes(path)
+    if len(votes.line) != source.rows:
+        which = "no face" if len(votes.line) > source.rows else "no votes"
+        raise UserError(
+            f"{path.name}: found {len(votes.line):,} rows, expected {source.rows:,} as in {source.name}: row "
+            f"{min(len(votes.line), source.rows)} has {which}; give the votes file of this source"
+        )
+    faces = source.faces
+    differ = np.flatnonzero(votes.usage[faces.row] != faces.usage)
+    if len(differ):
+        row = faces.row[differ[0]]
+        raise UserError(
+            f"{path.name}, line {votes.line[row]} (row {row}): Usage is {votes.usage[row]!r}, expected "
+            f"{faces.usage[differ[0]]!r} as in {source.name}; give the votes file of this source"
+        )
+    return replace(faces, votes=votes.counts[faces.row]), VotesSource(source=path.name, sha256=sha256(path))
+
+
+def read_votes(path: Path) -> Votes:
+    """Read `fer2013new.csv`: Usage, Image name and ten columns of votes, in any order.
+
+    The rows are put in the order of the numbers in their image names. FER+ leaves out the names of pictures that show
+    no face; where there are such rows, the others must stand in order already.
+
+    Raises:
+        UserError: it is not that file; the sentence gives the line.
+    """
+    lines = _lines(path)
+    columns = [column.strip() for column in lines[0][1]] if lines else []
+    missing = [column for column in (USAGE, IMAGE, *VOTES) if columns.count(column) != 1]
+    if missing:
+        found = ", ".join(columns)[:200]
+        raise UserError(
+            f"{path.name}: column {missing[0]} is missing or stands twice, found {found!r}; give FER+'s fer2013new.csv"
+        )
+    rows = [_row(fields, columns, f"{path.name}, line {line}") for line, fields in lines[1:]]
+    order = _order([row.number for row in rows], [line for line, _ in lines[1:]], path.name)
+    return Votes(
+        line=np.array([lines[1 + i][0] for i in order], int),
+        usage=np.array([rows[i].usage for i in order], object),
+        counts=np.array([rows[i].counts for i in order], np.uint8).reshape(-1, len(VOTES)),
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    usage: str
+    number: int | None
+    counts: list[int]
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the fields of each line that isn't blank, with its number in the file."""
+    try:
+        reader = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
+        return [(reader.line_num, fields) for fields in reader if any(fields)]
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}); give FER+'s fer2013new.csv") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path.name}: not a CSV in UTF-8 ({error}); give FER+'s fer2013new.csv") from error
+
+
+def _row(fields: list[str], columns: list[str], where: str) -> _Row:
+    if len(fields) != len(columns):
+        raise UserError(f"{where}: found {len(fields)} fields, expected {len(columns)}; the line may be cut")
+    values = dict(zip(columns, map(str.strip, fields), strict=True))
+    image = values[IMAGE]
+    match = _IMAGE.fullmatch(image)
+    if image and not match:
+        raise UserError(f"{where}: Image name is {image!r}, expected one such as fer0000012.png, or none; mend it")
+    for vote in VOTES:
+        if not _COUNT.fullmatch(values[vote]) or int(values[vote]) > 255:
+            raise UserError(f"{where}: {vote} is {values[vote]!r}, expected a whole number from 0 to 255; mend it")
+    return _Row(values[USAGE], int(match[1]) if match else None, [int(values[vote]) for vote in VOTES])
+
+
+def _order(numbers: list[int | None], lines: list[int], name: str) -> list[int]:
+    """Return where the rows stand that are to come first, second, … ."""
+    named = [(number, i) for i, number in enumerate(numbers) if number is not None]
+    ranked = sorted(named)
+    for (number, _), (following, i) in pairwise(ranked):
+        if number == following:
+            raise UserError(f"{name}, line {lines[i]}: Image name {number} stands twice; remove one of the two rows")
+    if len(named) == len(numbers):
+        return [i for _, i in ranked]
+    for (number, _), (following, i) in pairwise(named):
+        if number > following:
+            raise UserError(
+                f"{name}, line {lines[i]}: Image name {following} follows {number}, and rows without a name have their "
+                "place by those around them; expected ascending names; sort the file"
+            )
+    return list(range(len(numbers)))

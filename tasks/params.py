@@ -1,0 +1,291 @@
+"""The one typed description of `params.yaml`: every knob of a run, its type and its range.
+
+`main()` of a step reads the whole file once and hands each function the section that it needs.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tasks.errors import UserError, command
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Severity = Literal["critical", "warning", "info"]
+
+
+class Section(BaseModel):
+    """A frozen part of `params.yaml`: no unknown name, no missing one, no value read as another type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Limit(Section):
+    """How many faces may have a trait, and what it means when more do."""
+
+    at_most: Share
+    severity: Severity
+
+
+class Bounds(Section):
+    """Between what a figure of each face lies, how many faces may lie outside, and what it means when more do."""
+
+    low: Annotated[float, Field(ge=0, le=255)]
+    high: Annotated[float, Field(ge=0, le=255)]
+    at_most: Share
+    severity: Severity
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+class Validate(Section):
+    """Thresholds of the data checks; what a near copy is, the section `split` says."""
+
+    min_rows: Positive
+    """Fewest faces that make a data set."""
+    face_size: Positive
+    """Side of a face in pixels, of one byte each."""
+    min_class_faces: Positive
+    """Fewest faces of each label in each Usage part that the data has."""
+    pixel_mean: Bounds
+    """Brightness of a face, in grey levels."""
+    pixel_std: Bounds
+    """Contrast of a face: the standard deviation of its grey levels."""
+    flat_below: Annotated[float, Field(ge=0, le=128)]
+    """A face with less contrast than this shows nothing."""
+    flat_faces: Limit
+    """Of all faces."""
+    exact_copies: Limit
+    """Faces with the pixels of an earlier face, of all faces."""
+    conflicting_copies: Limit
+    """Faces with the pixels of a face of another label, of all faces."""
+    near_copies: Limit
+    """Faces with a near copy, of all faces."""
+    leaked_faces: Limit
+    """PublicTest and PrivateTest faces with the pixels of a Training face, of all such faces."""
+    class_drift: Limit
+    """Total variation: share of the faces that would need another label to match FER2013's class shares."""
+
+
+class SplitParams(Section):
+    """Who trains, who validates, who tests."""
+
+    strategy: Literal["official", "random", "stratified"]
+    """`official` is FER2013's Usage; `random` the capstone's 80/10/10; `stratified` the same by label."""
+    seed: Seed
+    test_share: Annotated[float, Field(gt=0, lt=1)]
+    """Of all faces; for `random` and `stratified`."""
+    validation_share: Annotated[float, Field(gt=0, lt=1)]
+    """Of the faces that the test subset left; for `official` only where the data has no PublicTest."""
+    leaks: Literal["keep", "drop_from_train", "group"]
+    """What becomes of copies of validation and test faces; `group` is for the seeded strategies."""
+    near_distance: Annotated[int, Field(ge=0, le=10)]
+    """Most bits, an even number, in which the 64-bit perceptual hashes of two near copies differ."""
+    near_correlation: Annotated[float, Field(gt=0, le=1)]
+    """Least correlation of the pixels of two near copies."""
+
+
+class Model(Section):
+    """The network; null stands for the network's own value."""
+
+    name: Literal["compact", "capstone"]
+    """A name of `model.networks.NETWORKS`."""
+    filters: Annotated[list[Positive], Field(min_length=1)] | None
+    """Filters of each convolution (`capstone`) or stage (`compact`)."""
+    kernel_sizes: Annotated[list[Positive], Field(min_length=1)] | None
+    """Kernel size of each convolution (`capstone`) or stage (`compact`)."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None
+    l2: Annotated[float, Field(ge=0)]
+    """Factor of the squared kernels in the loss."""
+
+
+class EarlyStopping(Section):
+    """When to stop before the last epoch."""
+
+    monitor: Literal["val_loss", "val_accuracy"]
+    """Also what chooses the weights that are kept."""
+    patience: Annotated[int, Field(ge=0)]
+    """Epochs without a better value before training stops; 0 never stops early."""
+
+
+class Train(Section):
+    """How the network learns."""
+
+    seed: Seed
+    epochs: Positive
+    batch_size: Positive
+    optimizer: Literal["adam", "adamw", "sgd", "momentum", "nesterov"]
+    learning_rate: Annotated[float, Field(gt=0)]
+    """The highest rate of the schedule."""
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    """Of `momentum` and `nesterov`."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    """Decoupled, of every optimizer; biases and batch normalization are spared."""
+    schedule: Literal["constant", "cosine", "one_cycle"]
+    warmup: Share
+    """Share of all steps in which the rate rises; for `cosine` and `one_cycle`."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    class_weights: Literal["none", "balanced"]
+    early_stopping: EarlyStopping
+    deterministic: bool
+    """Two runs on one machine give the same weights."""
+    device: Literal["auto", "cpu", "gpu"]
+    mixed_precision: bool
+    canary: bool
+    """Overfit one batch first, and stop where that fails."""
+
+
+class Augment(Section):
+    """How a training face is changed before each look at it."""
+
+    flip: bool
+    shift: Annotated[float, Field(ge=0, le=0.5)]
+    """Most, as a share of the side, both ways."""
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    """Most, in degrees, both ways."""
+    zoom: Annotated[float, Field(ge=0, lt=1)]
+    """Most, as a share, in and out."""
+    erasing: Share
+    """Chance that a rectangle of the face is replaced by noise (Zhong et al. 2017)."""
+    erasing_area: Annotated[float, Field(gt=0, le=0.5)]
+    """Largest rectangle, as a share of the face."""
+
+
+class Evaluate(Section):
+    """How the test subset is scored."""
+
+    flip: bool
+    """Average the probabilities of each face and its mirror image."""
+    ten_crop: bool
+    """Average over four corners and the middle, each mirrored too."""
+    batch_size: Positive
+    seed: Seed
+    """Of the bootstrap."""
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    """Bootstrap draws behind each interval."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    """Share of the draws that an interval covers."""
+    calibration_bins: Annotated[int, Field(ge=2, le=100)]
+    """Equal-width bins of confidence for the expected calibration error and the reliability diagram."""
+    mistakes: Annotated[int, Field(ge=0, le=200)]
+    """Most confident mistakes that the report shows as faces."""
+    timing_repeats: Annotated[int, Field(ge=1, le=10_000)]
+    """Forward passes of one face whose median time is the latency."""
+
+
+class Gate(Section):
+    """What a candidate must show to be promoted; a threshold of null is none, and then nothing is promoted."""
+
+    seed: Seed
+    """Of the bootstrap."""
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    """Bootstrap draws behind each interval."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    """Share of the draws that an interval covers; McNemar's p must be at most the rest."""
+    min_accuracy: Share | None
+    """Accuracy must lie above this."""
+    min_above_majority: Share | None
+    """Accuracy must lie so far above that of always saying the training subset's most frequent label."""
+    min_above_ridge: Share | None
+    """Accuracy must lie so far above that of a ridge classifier on the pixels, fitted to the training subset."""
+    ridge_alpha: Annotated[float, Field(gt=0)]
+    """Its penalty, for pixels scaled to 0..1."""
+    ridge_faces: Positive
+    """Most training faces that it is fitted to."""
+    min_gain: Share | None
+    """The whole interval of the gain in accuracy over the baseline must lie above this."""
+    max_macro_f1_loss: Share | None
+    """The whole interval of the gain in macro F1 must lie above this loss."""
+    max_label_loss: Share | None
+    """Most recall that a label may lose to the baseline, where its F1 falls too and the loss is beyond chance."""
+    harm_level: Annotated[float, Field(gt=0, le=0.5)]
+    """Level at which a label's loss is beyond chance, Holm-corrected over the labels."""
+    min_support: Positive
+    """Fewest test faces of a label that can be harmed; rarer ones are reported alone."""
+    max_ece: Share | None
+    """Most expected calibration error, over `evaluate.calibration_bins`."""
+    max_megabytes: Annotated[float, Field(gt=0)] | None
+    """Largest model file."""
+    max_ms_per_face: Annotated[float, Field(gt=0)] | None
+    """Longest median time of one face alone."""
+
+
+class Params(Section):
+    """All of `params.yaml`."""
+
+    validate_: Annotated[Validate, Field(alias="validate")]
+    split: SplitParams
+    model: Model
+    train: Train
+    augment: Augment
+    evaluate: Evaluate
+    gate: Gate
+
+
+def load_params(path: Path) -> Params:
+    """Read and check the whole file.
+
+    Raises:
+        UserError: there is no such file, it is no YAML, or a name or value in it is wrong; the sentence gives the
+            parameter, what was found and, for an unknown name, the nearest right one.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; run from the root of the repository") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    return check_params(values, str(path))
+
+
+def check_params(values: Any, where: str) -> Params:
+    """Check the parsed content of a parameter file; `where` names it in the sentence of a UserError."""
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        # An unknown name explains the missing one that it was meant to be.
+        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+        raise UserError(f"{where}: {_sentence(faults[0], values)}") from error
+
+
+def _sentence(fault: Any, values: Any) -> str:
+    steps = [str(step) for step in fault["loc"]]
+    name = ".".join(steps)
+    if fault["type"] == "extra_forbidden":
+        known = _names(steps[:-1])
+        near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
+        prefix = ".".join(steps[:-1])
+        full = f"{prefix}.{near[0]}" if near and prefix else (near[0] if near else "")
+        meant = f"did you mean {full}?" if near else f"expected one of {', '.join(known)}"
+        return f"{name} is not a parameter; {meant}"
+    if fault["type"] == "missing":
+        return f"{name} is missing; add it (tasks/params.py describes it)"
+    message = fault["msg"][:1].lower() + fault["msg"][1:]
+    return f"{name}: found {fault['input']!r}; {message}"
+
+
+def _names(steps: list[str]) -> list[str]:
+    """Return the right names inside the section that `steps` leads to."""
+    section: type[BaseModel] = Params
+    for step in steps:
+        field = next(f for n, f in section.model_fields.items() if step in (n, f.alias))
+        candidates = [field.annotation, *get_args(field.annotation)]
+        section = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+@command
+def main() -> None:
+    load_params(Path("params.yaml"))
+
+
+if __name__ == "__main__":
+    main()

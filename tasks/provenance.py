@@ -1,0 +1,69 @@
+"""Where the faces came from: written by `ingest`, carried into report and verdict."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tasks.errors import UserError
+from tasks.files import write_json
+
+
+class LeftOut(BaseModel):
+    """One part of a source that did not become a face, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    where: str
+    reason: str
+
+
+class VotesSource(BaseModel):
+    """The file of crowd votes that was joined."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    sha256: str
+
+
+class Provenance(BaseModel):
+    """What is known of `data/faces.parquet`. No date, no host, no folder of a machine: equal data, equal bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    """The last part of the source's path, or `sample`."""
+    layout: str
+    """`fer2013.csv`, `icml_face_data.csv`, `train.csv`, `image folder`, or `sample`; of an archive: of what it holds."""
+    sha256: str
+    """Of the source's bytes; of a folder: of its sorted names and their bytes."""
+    synthetic: bool
+    """True for drawn faces: their scores say nothing of FER2013."""
+    fingerprint: str
+    """`Faces.fingerprint()` of the table."""
+    rows: int
+    labels: dict[str, int]
+    """Faces by label name."""
+    usages: dict[str, int]
+    """Faces by Usage."""
+    left_out: tuple[LeftOut, ...] = ()
+    votes: VotesSource | None = None
+
+
+def write_provenance(path: Path, provenance: Provenance) -> None:
+    """Write as JSON."""
+    write_json(path, provenance.model_dump())
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Read what `write_provenance` wrote.
+
+    Raises:
+        UserError: the file is missing or is not a provenance.
+    """
+    try:
+        return Provenance.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; run `python -m tasks.ingest SOURCE`") from error
+    except ValidationError as error:
+        raise UserError(f"{path}: not a provenance ({error.errors()[0]['msg']}); ingest the data again") from error

@@ -1,0 +1,1 @@
+"""Reports that people read: self-contained HTML pages, with nothing from the net."""

@@ -1,0 +1,191 @@
+"""The three tables that travel between the steps: faces, split, predictions."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.labels import LABELS
+from tasks.errors import UserError
+from tasks.files import replacing
+
+USAGES: Final = ("Training", "PublicTest", "PrivateTest")
+"""FER2013's three parts, in its own words."""
+
+VOTES: Final = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+"""FER+'s ten columns of crowd votes, in its own order."""
+
+SUBSETS: Final = ("train", "validation", "test", "dropped")
+"""Where a split puts a row; `dropped` rows are used nowhere."""
+
+LEAKS: Final = ("none", "exact", "near")
+"""Whether a validation or test face has a copy in the training subset, and of which kind."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces with their labels, one entry a face, in the order of the source.
+
+    Attributes:
+        row: int32 [n], the face's number in its source, ascending and unique.
+        emotion: int8 [n], 0 to 6, an index of `model.labels.LABELS`.
+        usage: str object [n], one of `USAGES`.
+        pixels: uint8 [n, side, side], grey.
+        votes: uint8 [n, 10] in the order of `VOTES`, or None where the source has no crowd votes.
+    """
+
+    row: np.ndarray
+    emotion: np.ndarray
+    usage: np.ndarray
+    pixels: np.ndarray
+    votes: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, index: np.ndarray) -> "Faces":
+        """Return the faces at `index` (positions or a boolean mask), in that order."""
+        votes = None if self.votes is None else self.votes[index]
+        return Faces(self.row[index], self.emotion[index], self.usage[index], self.pixels[index], votes)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 over rows, labels and pixels: equal for equal faces, however they are stored."""
+        digest = hashlib.sha256()
+        for array, dtype in ((self.row, "<i4"), (self.emotion, "i1"), (self.pixels, "u1")):
+            digest.update(np.ascontiguousarray(array, dtype=dtype).data)
+        return digest.hexdigest()
+
+
+def write_faces(path: Path, faces: Faces) -> None:
+    """Write faces as Parquet: row, emotion, usage, pixels (fixed-size binary), votes_* where there are any."""
+    side = faces.pixels.shape[1]
+    flat = np.ascontiguousarray(faces.pixels, dtype=np.uint8)
+    pixels = pa.FixedSizeBinaryArray.from_buffers(pa.binary(side * side), len(faces), [None, pa.py_buffer(flat)])
+    columns = {
+        "row": pa.array(faces.row, pa.int32()),
+        "emotion": pa.array(faces.emotion, pa.int8()),
+        "usage": pa.array(faces.usage, pa.string()),
+        "pixels": pixels,
+    }
+    if faces.votes is not None:
+        columns |= {f"votes_{name.lower()}": pa.array(faces.votes[:, i], pa.uint8()) for i, name in enumerate(VOTES)}
+    _write(path, pa.table(columns))
+
+
+def read_faces(path: Path) -> Faces:
+    """Read what `write_faces` wrote.
+
+    Raises:
+        UserError: the file is missing, is no Parquet, lacks a column or has faces that are not square.
+    """
+    table = _read(path, ("row", "emotion", "usage", "pixels"), "run `python -m tasks.ingest SOURCE`")
+    column = table["pixels"].combine_chunks()
+    width = table.schema.field("pixels").type.byte_width
+    side = math.isqrt(width)
+    if side * side != width:
+        raise UserError(f"{path}: found {width} bytes a face, expected a square; run `python -m tasks.ingest SOURCE`")
+    array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    pixels = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * width :][: len(array) * width]
+    names = [f"votes_{name.lower()}" for name in VOTES]
+    votes = None
+    if set(names) <= set(table.column_names):
+        votes = np.stack([table[name].to_numpy() for name in names], axis=1).astype(np.uint8)
+    return Faces(
+        row=table["row"].to_numpy(),
+        emotion=table["emotion"].to_numpy(),
+        usage=table["usage"].to_numpy(),
+        pixels=pixels.reshape(-1, side, side),
+        votes=votes,
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where each row of the faces table goes, in the order of that table.
+
+    Attributes:
+        row: int32 [n], every row of the faces table.
+        subset: str object [n], one of `SUBSETS`.
+        leak: str object [n], one of `LEAKS`: the copy that a validation or test face has in the training subset.
+    """
+
+    row: np.ndarray
+    subset: np.ndarray
+    leak: np.ndarray
+
+    def index(self, subset: str) -> np.ndarray:
+        """Return the positions, int64 [k], of the rows of one subset."""
+        return np.flatnonzero(self.subset == subset)
+
+
+def write_split(path: Path, split: Split) -> None:
+    """Write a split as Parquet: row, subset, leak."""
+    columns = {
+        "row": pa.array(split.row, pa.int32()),
+        "subset": pa.array(split.subset, pa.string()),
+        "leak": pa.array(split.leak, pa.string()),
+    }
+    _write(path, pa.table(columns))
+
+
+def read_split(path: Path) -> Split:
+    """Read what `write_split` wrote; raises UserError as `read_faces` does."""
+    table = _read(path, ("row", "subset", "leak"), "run `dvc repro split`")
+    return Split(table["row"].to_numpy(), table["subset"].to_numpy(), table["leak"].to_numpy())
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network said of each test face.
+
+    Attributes:
+        row: int32 [n], rows of the faces table.
+        label: int8 [n], the true label, 0 to 6.
+        probabilities: float32 [n, 7], each row summing to 1.
+    """
+
+    row: np.ndarray
+    label: np.ndarray
+    probabilities: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write predictions as Parquet: row, label and one float32 column a label name."""
+    columns = {"row": pa.array(predictions.row, pa.int32()), "label": pa.array(predictions.label, pa.int8())}
+    for i, name in enumerate(LABELS):
+        columns[name] = pa.array(predictions.probabilities[:, i], pa.float32())
+    _write(path, pa.table(columns))
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what `write_predictions` wrote; raises UserError as `read_faces` does."""
+    table = _read(path, ("row", "label", *LABELS), "run `dvc repro evaluate`")
+    probabilities = np.stack([table[name].to_numpy() for name in LABELS], axis=1)
+    return Predictions(table["row"].to_numpy(), table["label"].to_numpy(), probabilities)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with replacing(path) as beside:
+        pq.write_table(table, beside, compression="zstd", row_group_size=8192)
+
+
+def _read(path: Path, columns: tuple[str, ...], remedy: str) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; {remedy}") from error
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path}: not a whole Parquet file ({error}); {remedy}") from error
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        found = ", ".join(table.column_names)
+        raise UserError(f"{path}: column {missing[0]!r} is missing, found {found}; {remedy}")
+    return table

@@ -1,0 +1,251 @@
+"""The suite: what is expected of the data, checked by Great Expectations in memory, each outcome in words."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Final, Literal
+
+# Read while Great Expectations is imported, by those of its releases that report their use.
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import numpy as np
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.expectations.metadata_types import FailureSeverity
+from great_expectations.expectations.row_conditions import Column
+
+from model.labels import LABELS
+from tasks.params import Bounds, Limit, Severity, Validate
+from tasks.tables import USAGES
+from tasks.validate.features import Features
+
+Frame = Literal["faces", "parts", "whole"]
+
+ENTRY: Final[dict[Frame, list[str]]] = {"faces": ["row"], "parts": ["usage", "label"], "whole": []}
+"""The columns by which an entry of each frame of `Features` is known."""
+
+EXAMPLES: Final = 5
+"""Most offending entries named in an outcome."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation, what it says in words, and the frame that it is about."""
+
+    name: str
+    severity: Severity
+    expected: str
+    expectation: gxe.Expectation
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check, in words."""
+
+    name: str
+    severity: Severity
+    success: bool
+    expected: str
+    observed: str
+
+
+def suite(params: Validate) -> list[Check]:
+    """Return every check, with the thresholds of `params`."""
+    return [*_table(params), *_pixels(params), *_copies(params), *_classes(params)]
+
+
+def run(checks: list[Check], features: Features) -> list[Outcome]:
+    """Return the outcome of each check; one that could not be evaluated has failed, and says why."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    source = context.data_sources.add_pandas("data")
+    found: dict[str, Any] = {}
+    for frame, entry in ENTRY.items():
+        batch = source.add_dataframe_asset(frame).add_batch_definition_whole_dataframe(frame)
+        results = batch.get_batch({"dataframe": getattr(features, frame)}).validate(
+            gx.ExpectationSuite(frame, expectations=[check.expectation for check in checks if check.frame == frame]),
+            result_format={
+                "result_format": "SUMMARY",
+                "partial_unexpected_count": EXAMPLES,
+                "unexpected_index_column_names": entry,
+            },
+        )
+        # They come in an order of Great Expectations' own.
+        found |= {_name(result): result for result in results.results}
+    return [_outcome(check, found[check.name]) for check in checks]
+
+
+def _name(result: Any) -> str:
+    return result.expectation_config.meta["name"]
+
+
+def _outcome(check: Check, result: Any) -> Outcome:
+    seen = result.result
+    if "observed_value" in seen:
+        observed = _value(seen["observed_value"])
+    elif "element_count" in seen:
+        observed = _counted(seen, ENTRY[check.frame])
+    else:
+        observed = f"could not be evaluated: {next(iter(result.exception_info.values()))['exception_message']}"
+    return Outcome(check.name, check.severity, bool(result.success), check.expected, observed)
+
+
+def _counted(seen: dict[str, Any], entry: list[str]) -> str:
+    """Say how many entries fell out, and which came first."""
+    total, count = seen["element_count"], seen["unexpected_count"]
+    if not count:
+        return f"no exception among {total:,}"
+    examples = []
+    for item in seen["partial_unexpected_index_list"]:
+        figures = [v for name, v in item.items() if name not in entry and not isinstance(v, bool | np.bool)]
+        examples.append(
+            " ".join([*(str(item[name]) for name in entry), *(f"({_value(figure)})" for figure in figures)])
+        )
+    more = ", …" if count > len(examples) else ""
+    return f"{count:,} of {total:,} ({_percent(count / total)}): {' '.join(entry)} {', '.join(examples)}{more}"
+
+
+def _value(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, Integral) else f"{value:.4g}" if isinstance(value, Real) else str(value)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _check(
+    name: str, severity: Severity, expected: str, kind: type[gxe.Expectation], frame: Frame = "faces", **arguments: Any
+) -> Check:
+    return Check(
+        name, severity, expected, kind(severity=FailureSeverity(severity), meta={"name": name}, **arguments), frame
+    )
+
+
+def _table(params: Validate) -> Iterator[Check]:
+    for column, dtype in (("row", "int32"), ("emotion", "int8"), ("usage", "str")):
+        yield _check(
+            f"{column}_type",
+            "critical",
+            f"a column {column} of type {dtype}",
+            gxe.ExpectColumnValuesToBeOfType,
+            column=column,
+            type_=dtype,
+        )
+    yield _check(
+        "row_count",
+        "critical",
+        f"at least {params.min_rows:,} faces",
+        gxe.ExpectTableRowCountToBeBetween,
+        min_value=params.min_rows,
+    )
+    yield _check(
+        "rows_ascending",
+        "critical",
+        "every row number is above the one before it, so that none is there twice",
+        gxe.ExpectColumnValuesToBeIncreasing,
+        column="row",
+        strictly=True,
+    )
+    yield _check("usage_given", "critical", "every face has a Usage", gxe.ExpectColumnValuesToNotBeNull, column="usage")
+    for column, values in (("emotion", list(range(len(LABELS)))), ("usage", list(USAGES))):
+        yield _check(
+            f"{column}_known",
+            "critical",
+            f"every {column} is one of {', '.join(map(str, values))}",
+            gxe.ExpectColumnValuesToBeInSet,
+            column=column,
+            value_set=values,
+        )
+
+
+def _pixels(params: Validate) -> Iterator[Check]:
+    side = params.face_size
+    yield _check(
+        "face_bytes",
+        "critical",
+        f"every face has {side} x {side} = {side * side:,} bytes",
+        gxe.ExpectColumnValuesToBeInSet,
+        column="pixel_bytes",
+        value_set=[side * side],
+    )
+    yield _within("pixel_mean", "mean grey level", params.pixel_mean)
+    yield _within("pixel_std", "standard deviation of the grey levels", params.pixel_std)
+    yield _few(
+        "flat_faces", "flat", f"faces are flat: they deviate by less than {params.flat_below}", params.flat_faces
+    )
+
+
+def _copies(params: Validate) -> Iterator[Check]:
+    yield _few("exact_copies", "copied", "faces have the pixels of an earlier face", params.exact_copies)
+    yield _few(
+        "conflicting_copies",
+        "conflicting",
+        "faces have the pixels of a face of another label",
+        params.conflicting_copies,
+    )
+    yield _few("near_copies", "near", "faces have a near copy: the same picture, slightly changed", params.near_copies)
+    yield _few(
+        "leaked_faces",
+        "leaked",
+        "faces of PublicTest and PrivateTest have the pixels of a Training face",
+        params.leaked_faces,
+        row_condition=Column("usage") != "Training",
+    )
+
+
+def _classes(params: Validate) -> Iterator[Check]:
+    yield _check(
+        "class_counts",
+        "critical",
+        f"every Usage part has at least {params.min_class_faces:,} of each label",
+        gxe.ExpectColumnValuesToBeBetween,
+        frame="parts",
+        column="count",
+        min_value=params.min_class_faces,
+    )
+    limit = params.class_drift
+    yield _check(
+        "class_drift",
+        limit.severity,
+        f"class shares at most {limit.at_most:g} from FER2013's (total variation)",
+        gxe.ExpectColumnMaxToBeBetween,
+        frame="whole",
+        column="class_drift",
+        max_value=limit.at_most,
+    )
+
+
+def _within(column: str, what: str, bounds: Bounds) -> Check:
+    """Expect a figure of all but a share of the faces to lie in bounds."""
+    return _check(
+        column,
+        bounds.severity,
+        f"at most {_percent(bounds.at_most)} of the faces have a {what} outside {bounds.low:g} to {bounds.high:g}",
+        gxe.ExpectColumnValuesToBeBetween,
+        column=column,
+        min_value=bounds.low,
+        max_value=bounds.high,
+        mostly=_rest(bounds),
+    )
+
+
+def _few(name: str, trait: str, what: str, limit: Limit, **condition: Any) -> Check:
+    """Expect at most a share of the faces to have a trait, a bool column."""
+    return _check(
+        name,
+        limit.severity,
+        f"at most {_percent(limit.at_most)} of the {what}",
+        gxe.ExpectColumnValuesToBeInSet,
+        column=trait,
+        value_set=[False],
+        mostly=_rest(limit),
+        **condition,
+    )
+
+
+def _rest(limit: Limit | Bounds) -> float:
+    """Return the share that must hold; rounded, for 1 - 0.1 - 0.2 is not 0.7 in binary."""
+    return round(1 - limit.at_most, 12)

@@ -1,0 +1,51 @@
+"""What several rooms' tests share: the real FER2013, where it lies beside the checkout."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.tables import VOTES, Faces
+
+ROOT = Path(__file__).parents[1]
+REAL = ROOT.parent / "shared" / "fer2013"
+SIDE, GRID = 48, 190  # faces.png is a GRID x GRID mosaic of SIDE x SIDE faces, row by row
+
+
+@pytest.fixture(scope="session")
+def real_faces() -> Faces:
+    """All 35,887 faces of FER2013 with FER+'s votes; skips where they are not there."""
+    if not (REAL / "faces.png").exists():
+        pytest.skip(f"the real FER2013 is not at {REAL}")
+    with (REAL / "labels.csv").open(newline="") as file:
+        labels = list(csv.DictReader(file))
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    mosaic = np.asarray(Image.open(REAL / "faces.png"))
+    Image.MAX_IMAGE_PIXELS = limit
+    pixels = mosaic.reshape(GRID, SIDE, GRID, SIDE).transpose(0, 2, 1, 3).reshape(-1, SIDE, SIDE)[: len(labels)]
+    return Faces(
+        row=np.array([label["row"] for label in labels], np.int32),
+        emotion=np.array([label["emotion"] for label in labels], np.int8),
+        usage=np.array([label["usage"] for label in labels], object),
+        pixels=pixels,
+        votes=np.array([[label[f"votes_{vote.lower()}"] for vote in VOTES] for label in labels], np.uint8),
+    )
+
+
+@pytest.fixture(scope="session")
+def real_csv(real_faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """Return a function that writes `fer2013.csv` with so many real rows, spread evenly over the whole."""
+
+    def write(rows: int) -> Path:
+        path = tmp_path_factory.mktemp("real") / "fer2013.csv"
+        few = real_faces.take(np.linspace(0, len(real_faces) - 1, rows).astype(int))
+        with path.open("w") as file:
+            file.write("emotion,pixels,Usage\n")
+            for emotion, face, usage in zip(few.emotion, few.pixels, few.usage, strict=True):
+                file.write(f"{emotion},{' '.join(map(str, face.ravel()))},{usage}\n")
+        return path
+
+    return write

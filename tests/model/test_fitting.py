@@ -1,0 +1,135 @@
+import keras
+import numpy as np
+import pytest
+
+from model.augmentation import Augmentation
+from model.backup import Backup
+from model.batches import Batches, Labelled, balanced_weights
+from model.canary import prove_learning
+from model.fitting import Fitting, TrainingError, Watch, fit
+from model.networks import build
+from model.optimizers import Recipe
+from model.saving import save_network
+
+TINY = {"filters": [4, 8], "kernel_sizes": [3, 3]}
+
+
+def bars(n, seed=0):
+    """Faces whose label is the width of their bars."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 7
+    faces = rng.integers(0, 100, (n, 48, 48), dtype=np.uint8)
+    faces += (np.arange(48) // (labels[:, None] + 1) % 2 * 100).astype(np.uint8)[:, None, :]
+    return Labelled(faces, labels)
+
+
+def recipe(**changed):
+    settings = {"epochs": 3, "batch_size": 16, "seed": 7, "augment": Augmentation(shift=0.02, erasing=0.2)}
+    return Fitting(Recipe("nesterov", 0.05, schedule="one_cycle", warmup=0.2), **(settings | changed))
+
+
+def trained(fitting, **rest):
+    keras.utils.set_random_seed(3)
+    network = build("compact", **TINY)
+    progress = fit(network, bars(112), bars(56, seed=1), fitting, **rest)
+    return [keras.ops.convert_to_numpy(variable) for variable in network.variables], progress
+
+
+class KilledError(Exception):
+    """Stands for the kill that ends a training."""
+
+
+def test_a_network_learns_and_keeps_its_best_epoch():
+    weights, progress = trained(recipe(epochs=8))
+    accuracies = [epoch.val_accuracy for epoch in progress.history]
+    assert accuracies[progress.best_epoch] == max(accuracies) > 0.5
+    assert progress.best_epoch == accuracies.index(max(accuracies))
+    for now, best in zip(weights, progress.best_weights, strict=True):
+        assert (now == best).all()
+
+
+def test_a_training_that_was_cut_off_ends_as_one_that_was_not(tmp_path):
+    whole_weights, whole = trained(recipe())
+
+    def cut(index, figures):
+        if index == 1:
+            raise KilledError
+
+    backup = Backup(tmp_path / "state.npz")
+    with pytest.raises(KilledError):
+        trained(recipe(), backup=backup, watch=Watch(epoch=cut))
+    seen = []
+    weights, progress = trained(recipe(), backup=backup, watch=Watch(epoch=lambda index, figures: seen.append(index)))
+    assert seen == [0, 1, 2]
+    assert progress.history == whole.history
+    assert progress.best_epoch == whole.best_epoch
+    for one, other in zip(weights, whole_weights, strict=True):
+        assert (one == other).all()
+
+
+def test_early_stopping_waits_its_patience_over_a_restart(tmp_path):
+    # A rate of almost nothing: soon no epoch is better than the best.
+    still = recipe(epochs=40, patience=3, monitor="val_loss")
+    still = Fitting(**{**vars(still), "recipe": Recipe("sgd", 1e-12)})
+    _, whole = trained(still)
+    assert len(whole.history) - 1 - whole.best_epoch == 3
+
+    def cut(index, figures):
+        if index == 1:
+            raise KilledError
+
+    backup = Backup(tmp_path / "state.npz")
+    with pytest.raises(KilledError):
+        trained(still, backup=backup, watch=Watch(epoch=cut))
+    _, resumed = trained(still, backup=backup)
+    assert resumed.history == whole.history
+
+
+def test_a_loss_that_is_no_number_stops():
+    fitting = Fitting(**{**vars(recipe()), "recipe": Recipe("sgd", 1e30)})
+    with pytest.raises(TrainingError, match=r"loss is (nan|inf) .*lower train\.learning_rate"):
+        trained(fitting)
+
+
+def test_the_canary_lets_a_sound_network_go_and_stops_one_that_cannot_learn():
+    assert prove_learning(build("compact", filters=[32], kernel_sizes=[3]), bars(112), seed=0) < 100
+    with pytest.raises(TrainingError, match=r"after 150 steps on one batch of 32 faces, accuracy is"):
+        prove_learning(build("compact", **TINY, dropout=0.99), bars(112), seed=0)
+
+
+def test_an_epoch_is_every_face_once_in_an_order_of_its_own():
+    data = Labelled(np.arange(50, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8), np.arange(50) % 7)
+
+    def order(epoch):
+        epoch_of = Batches(data, 16, seed=(1, epoch))
+        return np.concatenate([epoch_of[i][0][:, 0, 0] for i in range(len(epoch_of))])
+
+    assert sorted(order(0)) == list(range(50))
+    assert (order(0) == order(0)).all()
+    assert (order(0) != order(1)).any()
+
+
+def test_balanced_weights_give_each_label_the_same_say():
+    labels = np.repeat([0, 1, 3], [10, 30, 60])
+    weights = balanced_weights(labels)
+    np.testing.assert_allclose([weights[label] * np.sum(labels == label) for label in (0, 1, 3)], 100 / 3, rtol=1e-6)
+    assert weights[[2, 4, 5, 6]].tolist() == [0, 0, 0, 0]
+
+
+def test_class_weights_reach_the_loss():
+    data = bars(14)
+    batches = Batches(data, 14, seed=(0, 0), weights=np.arange(7, dtype=np.float32))
+    _, one_hot, weights = batches[0]
+    assert (weights == one_hot.argmax(axis=1)).all()
+
+
+def test_equal_networks_are_saved_as_equal_bytes_and_load_again(tmp_path):
+    faces = bars(4).faces
+    for name in ("first.keras", "second.keras"):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(5)
+        network = build("compact", **TINY)
+        save_network(network, tmp_path / name)
+    assert (tmp_path / "first.keras").read_bytes() == (tmp_path / "second.keras").read_bytes()
+    loaded = keras.saving.load_model(tmp_path / "first.keras", compile=False, safe_mode=True)
+    np.testing.assert_array_equal(loaded.predict(faces, verbose=0), network.predict(faces, verbose=0))

@@ -1,0 +1,65 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from model.labels import LABELS
+from model.networks import NETWORKS, build, with_probabilities
+from model.summary import describe
+
+
+def test_capstone_has_exactly_the_published_counts():
+    network = build("capstone")
+    trainable = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+    kinds = Counter(type(layer).__name__ for layer in network.layers)
+    assert network.count_params() == 5_810_183
+    assert trainable == 5_805_191
+    assert network.count_params() - trainable == 4_992
+    published = ("Conv2D", "BatchNormalization", "MaxPooling2D", "Dropout", "Dense", "Flatten")
+    assert [kinds[kind] for kind in published] == [6, 7, 5, 7, 3, 1]
+
+
+def test_compact_costs_at_most_30_million_multiply_adds():
+    assert sum(layer.multiply_adds for layer in describe(build("compact"))) <= 30_000_000
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_takes_uint8_faces_and_gives_logits_or_probabilities(name):
+    network = build(name)
+    faces = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
+    logits = network.predict(faces, verbose=0)
+    probabilities = with_probabilities(network).predict(faces, verbose=0)
+    assert network.input.dtype == "uint8"
+    assert logits.shape == (3, len(LABELS))
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(probabilities, exponentials / exponentials.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_compact_sees_the_same_face_whatever_its_brightness_and_contrast():
+    network = build("compact")
+    face = np.random.default_rng(1).integers(40, 80, (1, 48, 48), dtype=np.uint8)
+    brighter = (face * 2 + 30).astype(np.uint8)
+    first, second = network.predict(face, verbose=0), network.predict(brighter, verbose=0)
+    np.testing.assert_allclose(first, second, atol=0.03 * np.abs(first).max())
+
+
+def test_knobs_change_the_network():
+    network = build("compact", filters=[8, 16], kernel_sizes=[5, 3], dropout=0.5, l2=0.01)
+    convolutions = [layer for layer in network.layers if type(layer).__name__ == "Conv2D"]
+    assert max(layer.filters for layer in convolutions) == 16
+    assert (5, 5) in {layer.kernel_size for layer in convolutions}
+    assert all(layer.kernel_regularizer is not None for layer in convolutions)
+    assert {layer.rate for layer in network.layers if type(layer).__name__ == "Dropout"} == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("name", "knobs", "sentence"),
+    [
+        ("resnet", {}, "no network is named 'resnet'"),
+        ("capstone", {"filters": [8, 8]}, "capstone takes 6 filters and kernel sizes; found 2 filters"),
+        ("compact", {"filters": [8]}, "found 1 filters and 3 kernel sizes"),
+    ],
+)
+def test_what_does_not_fit_is_said(name, knobs, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        build(name, **knobs)

@@ -1,0 +1,77 @@
+"""The command, as users call it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.ingest.__main__ import main
+from tasks.tables import read_faces
+
+from .helpers import assert_same, csv_of, lines_of, some_faces
+
+ROOT = Path(__file__).parents[3]
+FACES = some_faces()
+
+
+def ingest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tasks.ingest", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_source_becomes_data_and_is_pinned(tmp_path):
+    for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    lines = lines_of(FACES)
+    lines[4] = "9" + lines[4][1:]
+    (tmp_path / "fer2013.csv").write_text("\n".join(lines))
+    done = ingest(tmp_path, "fer2013.csv", "--skip-bad-rows", "1")
+    assert done.returncode == 0, done.stderr
+    assert "fer2013.csv: 8 faces, Training 3, PublicTest 2, PrivateTest 3" in done.stdout
+    assert "left out 1, all listed in data/provenance.json; line 5 (row 3): emotion is '9'" in done.stdout
+    assert "pinned by data.dvc" in done.stdout
+    assert_same(read_faces(tmp_path / "data/faces.parquet"), FACES.take(FACES.row != 3))
+    provenance = json.loads((tmp_path / "data/provenance.json").read_text())
+    assert provenance["source"] == "fer2013.csv"
+    assert provenance["left_out"] == [{"where": "line 5 (row 3)", "reason": "emotion is '9', expected 0 to 6"}]
+    assert sum(provenance["labels"].values()) == sum(provenance["usages"].values()) == provenance["rows"] == 8
+    assert str(tmp_path) not in json.dumps(provenance)
+    assert "path: data" in (tmp_path / "data.dvc").read_text()
+
+
+def test_without_dvc_the_data_is_written_and_the_sentence_says_so(tmp_path):
+    (tmp_path / "fer2013.csv").write_bytes(csv_of(FACES))
+    done = ingest(tmp_path, "fer2013.csv")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: data: written, but DVC can't pin it: you are not inside of a DVC repository")
+    assert done.stderr.count("\n") == 1
+    assert_same(read_faces(tmp_path / "data/faces.parquet"), FACES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing.csv"], "nothing.csv: no such file or folder"),
+        (["s3://bucket/fer2013.csv"], "s3://bucket/fer2013.csv: no reader for 's3:' sources"),
+        (["fer2013.csv", "--skip-bad-rows", "-1"], "--skip-bad-rows: found -1, expected 0 or more"),
+        (["fer2013.csv", "--votes", "no.csv"], "no.csv: can't be read"),
+        (["/dev/null"], "/dev/null: neither a file nor a folder"),
+    ],
+)
+def test_a_bad_call_ends_with_one_sentence(tmp_path, monkeypatch, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ingest", "--no-pin", *arguments])
+    (tmp_path / "fer2013.csv").write_bytes(csv_of(FACES))
+    with pytest.raises(SystemExit, match=f"^error: {sentence}") as end:
+        main()
+    assert "\n" not in str(end.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["fer2013.csv"]
