@@ -1,6 +1,5 @@
 """Writing files so that a reader sees the old one or the new one, never a part of it."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -10,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from tasks.errors import UserError
 
 
 @contextmanager
@@ -47,26 +44,3 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def exclusive(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock on `path` for the block; the system lets go of it when this process ends, however it ends.
-
-    Raises:
-        UserError: another process holds it; `what` names what that process does.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            process = file.read().strip() or "unknown"
-            raise UserError(
-                f"{what} is still at work in process {process}; wait for it, or end it and try again"
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

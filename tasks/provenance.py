@@ -34,7 +34,7 @@ class Provenance(BaseModel):
     source: str
     """The last part of the source's path, or `sample`."""
     layout: str
-    """`fer2013.csv`, `icml_face_data.csv`, `train.csv`, `image folder`, or `sample`; of an archive: of what it holds."""
+    """`fer2013.csv`, `icml_face_data.csv`, `train.csv`, `image folder` or `sample`; of an archive: its content's."""
     sha256: str
     """Of the source's bytes; of a folder: of its sorted names and their bytes."""
     synthetic: bool

@@ -24,9 +24,10 @@ from model.saving import save_network
 from tasks import paths
 from tasks.console import Bar, progress, say
 from tasks.errors import UserError, command
-from tasks.files import exclusive, replacing, write_json
+from tasks.files import replacing, write_json
 from tasks.params import Augment, Params, Train, load_params
 from tasks.params import Model as ModelParams
+from tasks.processes import end_with_parent, exclusive
 from tasks.tables import Faces, Split, read_faces, read_split
 
 
@@ -164,6 +165,7 @@ class _Reporter:
 
 @command
 def main() -> None:
+    end_with_parent()
     params = load_params(paths.PARAMS)
     faces, split = read_faces(paths.FACES), read_split(paths.SPLIT)
     folder = paths.BACKUPS / run_key(params, faces, split)

@@ -1,65 +1,28 @@
 """The whole pipeline under a real DVC and a real git, in a workspace of its own, on a few drawn faces."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from tasks import paths
 from tasks.ingest.sample import draw_sample
 from tasks.provenance import Provenance, write_provenance
 from tasks.tables import USAGES, write_faces
-from tests.conftest import ROOT
+from tests.workspaces import change, commit, make, run, start
 
-CODE = ("model", "tasks", "baseline", "dvc.yaml", ".dvcignore", ".gitignore")
 SHRUNK = {
-    "train": {"epochs": 1, "canary": False},
+    "validate": {"min_rows": 500},
     "model": {"filters": [8], "kernel_sizes": [3]},
+    "train": {"epochs": 1, "canary": False},
     "gate": {"resamples": 200},
 }
-
-
-def run(workspace: Path, *command: str, ok: bool = True) -> str:
-    """Run a command of the project's environment in the workspace and return all that it said."""
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-    }
-    environment |= {
-        f"GIT_{role}_{key}": "tester@example.org" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")
-    }
-    done = subprocess.run(
-        command, cwd=workspace, env=environment, capture_output=True, text=True, check=False, timeout=500
-    )
-    said = done.stdout + done.stderr
-    assert (done.returncode == 0) is ok, said
-    return said
-
-
-def change(workspace: Path, changes: dict) -> None:
-    path = workspace / paths.PARAMS
-    values = yaml.safe_load(path.read_text())
-    for section, knobs in changes.items():
-        values[section] |= knobs
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     """A repository with the project's code, its parameters shrunk, every fourth face of the sample, one full run."""
-    folder = tmp_path_factory.mktemp("workspace")
-    for name in CODE:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
-    shutil.copy(ROOT / paths.PARAMS, folder)
-    change(folder, SHRUNK | {"validate": {"min_rows": 500}})
+    folder = make(tmp_path_factory.mktemp("workspace"), SHRUNK)
     sample = draw_sample()
     rare = np.flatnonzero(sample.emotion == 1)
     faces = sample.take(np.union1d(np.arange(0, len(sample), 4), rare))
@@ -70,14 +33,9 @@ def workspace(tmp_path_factory):
         rows=len(faces), labels={}, usages=counts,
     )  # fmt: skip
     write_provenance(folder / paths.PROVENANCE, provenance)
-    run(folder, "git", "init", "--quiet", "--initial-branch=main")
-    run(folder, "dvc", "init", "--quiet")
     run(folder, "dvc", "add", "--quiet", "data")
-    run(folder, "git", "add", "--all")
-    run(folder, "git", "commit", "--quiet", "--message=code and data")
     run(folder, "dvc", "repro")
-    run(folder, "git", "add", "--all")
-    run(folder, "git", "commit", "--quiet", "--message=one run")
+    commit(folder, "one run")
     return folder
 
 
@@ -121,6 +79,21 @@ def test_a_mistyped_parameter_stops_before_any_work(workspace):
     assert "train.epohcs is not a parameter; did you mean train.epochs?" in said
     assert "epoch 1" not in said
     assert (workspace / paths.MODEL).read_bytes() == before
+
+
+def test_a_repro_that_is_killed_in_mid_training_is_taken_up_by_the_next(workspace):
+    change(workspace, {"train": {"epochs": 40, "learning_rate": 0.02}})
+    process = start(workspace, "dvc", "repro")
+    for line in process.stdout or ():
+        if line.startswith("epoch 2:"):
+            break
+    process.kill()  # DVC alone: its child is left behind, and has to end by itself
+    process.wait()
+    said = run(workspace, "dvc", "repro")
+    run(workspace, "git", "checkout", "--quiet", "--", "params.yaml", "dvc.lock", "metrics")
+    run(workspace, "dvc", "checkout", "--quiet")
+    assert "going on from .backup/" in said
+    assert "epoch 40:" in said
 
 
 def test_experiments_work_as_users_of_dvc_know_them(workspace):

@@ -1,0 +1,62 @@
+"""Two processes of one run must not get in each other's way, and none may outlive the run that it belongs to."""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks.errors import UserError
+
+
+@contextmanager
+def exclusive(path: Path, what: str, patience: float = 10.0) -> Iterator[None]:
+    """Hold a lock on `path` for the block; the system lets go of it when this process ends, however it ends.
+
+    Args:
+        path: the lock's file, made where it is not there.
+        what: what the holder does, for the sentence.
+        patience: seconds to wait for a holder that is about to end.
+
+    Raises:
+        UserError: another process still holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="ascii") as file:
+        _lock(file.fileno(), what, path, time.monotonic() + patience)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def end_with_parent() -> None:
+    """Under DVC, end this process soon after DVC itself is gone: a killed DVC leaves its stage running.
+
+    Such an orphan would keep the device and write to outputs that are no longer its own.
+    """
+    if "DVC_STAGE" in os.environ:
+        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _lock(descriptor: int, what: str, path: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                process = path.read_text(encoding="ascii").strip()
+                raise UserError(
+                    f"{what} is still at work in process {process}; wait for it, or end it and try again"
+                ) from error
+            time.sleep(0.2)
+        else:
+            return

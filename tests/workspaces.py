@@ -1,0 +1,67 @@
+"""A copy of the project in a folder of its own, under a real git and a real DVC."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tasks import paths
+from tests.conftest import ROOT
+
+CODE = ("model", "tasks", "baseline", "dvc.yaml", ".dvcignore", ".gitignore")
+
+
+def run(workspace: Path, *command: str, ok: bool = True) -> str:
+    """Run a command of the project's environment in the workspace and return all that it said."""
+    done = subprocess.run(
+        command, cwd=workspace, env=environment(), capture_output=True, text=True, check=False, timeout=500
+    )
+    said = done.stdout + done.stderr
+    assert (done.returncode == 0) is ok, said
+    return said
+
+
+def start(workspace: Path, *command: str) -> subprocess.Popen[str]:
+    """Start a command of the project's environment in the workspace; what it says comes line by line."""
+    return subprocess.Popen(
+        command, cwd=workspace, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def environment() -> dict[str, str]:
+    """Return the variables under which `python`, `dvc` and `git` are the project's, whoever runs the tests."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    who = {f"GIT_{role}_{key}": "tester" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+    return {**os.environ, **who, "PATH": path, "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONUNBUFFERED": "1"}
+
+
+def change(workspace: Path, changes: dict[str, dict[str, Any]]) -> None:
+    """Change parameters, by section."""
+    path = workspace / paths.PARAMS
+    values = yaml.safe_load(path.read_text())
+    for section, knobs in changes.items():
+        values[section] |= knobs
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def commit(workspace: Path, message: str) -> None:
+    """Commit all that git does not ignore."""
+    run(workspace, "git", "add", "--all")
+    run(workspace, "git", "commit", "--quiet", f"--message={message}")
+
+
+def make(folder: Path, changes: dict[str, dict[str, Any]]) -> Path:
+    """Copy the code and the real parameters, changed, into `folder`; one commit, no data."""
+    for name in CODE:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    shutil.copy(ROOT / paths.PARAMS, folder)
+    change(folder, changes)
+    run(folder, "git", "init", "--quiet", "--initial-branch=main")
+    run(folder, "dvc", "init", "--quiet")
+    commit(folder, "code")
+    return folder
