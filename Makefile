@@ -1,12 +1,14 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data run test lint lock clean
+.PHONY: help setup data run experiments test lint lock clean
 
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(SERVED)' 2>/dev/null && echo $$python && break; done)
 VENV := $(CURDIR)/.venv
+# A .venv that was set up for a GPU stays so; `make setup GPU=` goes back.
+GPU ?= $(if $(wildcard $(VENV)/.requirements-gpu.lock),1)
 LOCK := requirements$(if $(GPU),-gpu).lock
 READY := $(VENV)/.$(LOCK)
 DATA ?=
@@ -16,7 +18,7 @@ export PATH := $(VENV)/bin:$(PATH)
 unexport PYTHONPATH
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with the locked packages; GPU=1 takes TensorFlow with CUDA
 
@@ -41,6 +43,9 @@ run: $(READY) ## Run the whole pipeline, on the embedded sample or on DATA=/path
 	@$(MAKE) --no-print-directory data
 	@dvc repro
 	@python -m tasks.summary
+
+experiments: $(READY) ## Compare all runs: scores, and the parameters that differ
+	@dvc exp show --no-pager --only-changed --drop '^(Created|(baseline|data|metrics|model|outputs|plots|tasks)(/.*)?)$$'
 
 test: lint ## Lint, types and all tests
 	@python -m pytest
