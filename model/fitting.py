@@ -48,7 +48,7 @@ def fit(
     fitting: Fitting,
     *,
     backup: Backup | None = None,
-    watch: Watch | None = None,
+    watch: Watch = Watch(),
 ) -> Progress:
     """Train `network`, which gives logits, and leave it with the weights of its best epoch.
 
@@ -57,9 +57,8 @@ def fit(
         train: faces that are shuffled and augmented.
         validation: faces that choose the best epoch.
         fitting: the recipe.
-        backup: where to go on from, if it is there, and what to write after each epoch; epochs that are done are
-            told to `watch` again.
-        watch: whom to tell.
+        backup: what to go on from where it is there, and to write after each epoch.
+        watch: whom to tell; of the epochs before a restart too.
 
     Returns:
         The whole history and which epoch was best.
@@ -67,24 +66,33 @@ def fit(
     Raises:
         TrainingError: the loss is not a finite number.
     """
-    watch = watch or Watch()
     _compile(network, fitting, steps=fitting.epochs * math.ceil(len(train) / fitting.batch_size))
-    progress = backup.load(network) if backup else Progress()
-    for index, figures in enumerate(progress.history):
-        watch.epoch(index, figures)
+    progress = _resume(network, backup, watch)
     weights = balanced_weights(train.labels) if fitting.class_weights == "balanced" else None
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
         index = len(progress.history)
         seed = (fitting.seed, index)
         batches = Batches(train, fitting.batch_size, seed=seed, augment=fitting.augment, weights=weights)
-        figures = _epoch(network, batches, validation, _Guard(index, fitting.batch_size, len(train), watch))
+        guard = _Guard(index, fitting.batch_size, len(train), watch)
+        figures = _epoch(network, batches, validation, guard)
         _note(network, progress, figures, fitting)
         if backup:
             backup.save(network, progress)
         watch.epoch(index, figures)
+    _restore_best(network, progress)
+    return progress
+
+
+def _resume(network: keras.Model, backup: Backup | None, watch: Watch) -> Progress:
+    progress = backup.load(network) if backup else Progress()
+    for index, figures in enumerate(progress.history):
+        watch.epoch(index, figures)
+    return progress
+
+
+def _restore_best(network: keras.Model, progress: Progress) -> None:
     for variable, best in zip(network.variables, progress.best_weights, strict=True):
         variable.assign(best)
-    return progress
 
 
 def _compile(network: keras.Model, fitting: Fitting, steps: int) -> None:

@@ -124,6 +124,14 @@ def train_network(
         return with_probabilities(network), done
 
 
+def _say_how(device: Device, train: Train, backup: Backup) -> None:
+    say(f"device: {device}")
+    if train.mixed_precision and device.kind == "cpu":
+        say("train.mixed_precision is for GPUs: this CPU computes in float32")
+    if backup.path.exists():
+        say(f"going on from {backup.path}")
+
+
 def _live(history: Path) -> Live:
     try:
         return Live(str(history), dvcyaml=None, save_dvc_exp=False)
@@ -177,7 +185,7 @@ def main() -> None:
                 mixed_precision=params.train.mixed_precision,
                 deterministic=params.train.deterministic,
             )
-            say(f"device: {device}" + (f"; going on from {backup.path}" if backup.path.exists() else ""))
+            _say_how(device, params.train, backup)
             network, done = train_network(params, faces, split, device, backup, paths.HISTORY)
         except (DeviceError, TrainingError) as error:
             raise UserError(str(error)) from error
