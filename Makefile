@@ -36,6 +36,8 @@ ifneq ($(DATA),)
 else
 	@test -f data/faces.parquet || \
 		if [ -n "$$(dvc remote list)" ]; then dvc pull data.dvc; else python -m tasks.ingest sample; fi
+	@git diff --quiet -- data.dvc || \
+		echo "note: data.dvc pins other data than the last commit does; git checkout data.dvc brings that pin back"
 endif
 
 run: $(READY) ## Run the whole pipeline, on the embedded sample or on DATA=/path/to/fer2013.csv
