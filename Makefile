@@ -41,7 +41,7 @@ else
 endif
 
 run: $(READY) ## Run the whole pipeline, on the embedded sample or on DATA=/path/to/fer2013.csv
-	@python -m tasks.params
+	@python -m tasks.common.params
 	@$(MAKE) --no-print-directory data
 	@dvc repro
 	@python -m tasks.summary

@@ -118,7 +118,7 @@ def as_text(rows: list[LayerRow]) -> str:
 
 def main() -> None:
     """Print a network's layers, and draw it where asked."""
-    from model.drawing import draw  # noqa: PLC0415 - it imports this module
+    from model.inspecting.drawing import draw  # noqa: PLC0415 - it imports this module
     from model.networks import NETWORKS, build, with_probabilities  # noqa: PLC0415 - describing needs none of them
 
     parser = argparse.ArgumentParser(prog="python -m model.summary", description=__doc__)

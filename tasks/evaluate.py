@@ -7,49 +7,62 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from model.drawing import draw
-from model.explaining import grad_cam
+from model.devices import DeviceError, set_up
+from model.inspecting.drawing import draw
+from model.inspecting.explaining import grad_cam
 from model.labels import LABELS
 from model.predicting import NetworkError, load_network, milliseconds_per_face, predict
 from model.summary import describe, total
-from tasks import paths
-from tasks.console import say
-from tasks.errors import UserError, command
-from tasks.evaluation import Cost, Evaluation, write_evaluation, write_headlines
-from tasks.files import write_text
-from tasks.params import Evaluate, load_params
-from tasks.provenance import read_provenance
+from tasks.common import paths
+from tasks.common.console import say
+from tasks.common.errors import UserError, command
+from tasks.common.files import write_text
+from tasks.common.params import Evaluate, Params, load_params
+from tasks.common.provenance import read_provenance
+from tasks.common.tables import LEAKS, SUBSETS, Faces, Predictions, Split, read_faces, read_split, write_predictions
 from tasks.report.evaluation import Background, Drawn, Evaluated, Explained, evaluation_report
 from tasks.report.history import read_history
 from tasks.report.published import read_published
-from tasks.scores import Bootstrap, Scores, score
-from tasks.tables import LEAKS, SUBSETS, Faces, Predictions, Split, read_faces, read_split, write_predictions
+from tasks.scoring.evaluation import Cost, Evaluation, write_evaluation, write_headlines
+from tasks.scoring.scores import Bootstrap, Scores, score
 
 
 @command
 def main() -> None:
     """Read faces, split and network; write predictions, scores, plots and the report."""
-    params = load_params(paths.PARAMS).evaluate
+    params = load_params(paths.PARAMS)
     faces, split, provenance = read_faces(paths.FACES), read_split(paths.SPLIT), read_provenance(paths.PROVENANCE)
     test, leak = test_subset(faces, split)
-    try:
-        network = load_network(paths.MODEL)
-        predictions = predict_faces(network, test, params)
-        explained = explain(network, test, predictions)
-    except NetworkError as error:
-        raise UserError(f"{paths.MODEL}: {error}; run `dvc repro train`") from error
-    cost = measure_cost(network, test, params)
-    evaluation = evaluate(predictions, leak, cost, params, synthetic=provenance.synthetic)
+    network, predictions, explained = look_at(test, params)
+    cost = measure_cost(network, test, params.evaluate)
+    evaluation = evaluate(predictions, leak, cost, params.evaluate, synthetic=provenance.synthetic)
     evaluated = Evaluated(evaluation, test, predictions, explained)
     write_results(evaluated)
     background = look_around(network, faces, split, synthetic=provenance.synthetic)
-    write_text(paths.REPORT, evaluation_report(evaluated, background, params))
+    write_text(paths.REPORT, evaluation_report(evaluated, background, params.evaluate))
     for line in summary(evaluation):
         say(line)
 
 
+def look_at(test: Faces, params: Params) -> tuple[keras.Model, Predictions, Explained]:
+    """Return the trained network, what it says of the test faces, and where it looked in some of them.
+
+    Raises:
+        UserError: there is no network that takes these faces, or the device that trained it is not there.
+    """
+    try:
+        set_up(params.train.device, mixed_precision=False, deterministic=params.train.deterministic)
+        network = load_network(paths.MODEL)
+        predictions = predict_faces(network, test, params.evaluate)
+        return network, predictions, explain(network, test, predictions)
+    except NetworkError as error:
+        raise UserError(f"{paths.MODEL}: {error}; run `dvc repro train`") from error
+    except DeviceError as error:
+        raise UserError(str(error)) from error
+
+
 def test_subset(faces: Faces, split: Split) -> tuple[Faces, np.ndarray]:
-    """Return the test faces, and for each the copy that it has in training, str [n], one of `tasks.tables.LEAKS`.
+    """Return the test faces, and for each the copy that it has in training: str [n], a name of `LEAKS`.
 
     Raises:
         UserError: the split is of other faces, or has no test subset.
@@ -86,7 +99,8 @@ def evaluate(
 
     Args:
         predictions: of n faces, at least one.
-        leak: str [n], one of `tasks.tables.LEAKS`.
+        leak: str [n], by the
+    names of `tasks.common.tables.LEAKS`.
         cost: of the network.
         params: bins and bootstrap.
         synthetic: whether the faces are drawn.

@@ -6,12 +6,12 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from model.labels import LABELS
-from tasks.console import say
+from tasks.common.console import say
+from tasks.common.errors import UserError, command
+from tasks.common.params import SplitParams, load_params
+from tasks.common.paths import FACES, PARAMS, SPLIT
+from tasks.common.tables import SUBSETS, USAGES, Faces, Split, read_faces, write_split
 from tasks.duplicates import Copies, find_copies
-from tasks.errors import UserError, command
-from tasks.params import SplitParams, load_params
-from tasks.paths import FACES, PARAMS, SPLIT
-from tasks.tables import SUBSETS, USAGES, Faces, Split, read_faces, write_split
 
 TRAIN, VALIDATION, TEST, DROPPED = SUBSETS
 USED = (TRAIN, VALIDATION, TEST)

@@ -2,10 +2,10 @@
 
 import json
 
-from tasks import paths
-from tasks.console import say
-from tasks.errors import UserError, command
-from tasks.provenance import read_provenance
+from tasks.common import paths
+from tasks.common.console import say
+from tasks.common.errors import UserError, command
+from tasks.common.provenance import read_provenance
 
 
 @command

@@ -12,23 +12,23 @@ from dvclive import Live
 from scmrepo.exceptions import SCMError
 
 import model
-from model.augmentation import Augmentation
-from model.backup import Backup, Epoch, Progress
-from model.batches import Labelled
-from model.canary import prove_learning
 from model.devices import Device, DeviceError, set_up
-from model.fitting import Fitting, TrainingError, Watch, fit
 from model.networks import build, with_probabilities
-from model.optimizers import Recipe
-from model.saving import save_network
-from tasks import paths
-from tasks.console import Bar, progress, say
-from tasks.errors import UserError, command
-from tasks.files import replacing, write_json
-from tasks.params import Augment, Params, Train, load_params
-from tasks.params import Model as ModelParams
-from tasks.processes import end_with_parent, exclusive
-from tasks.tables import Faces, Split, read_faces, read_split
+from model.training.augmentation import Augmentation
+from model.training.backup import Backup, Epoch, Progress
+from model.training.batches import Labelled
+from model.training.canary import prove_learning
+from model.training.fitting import Fitting, TrainingError, Watch, fit
+from model.training.optimizers import Recipe
+from model.training.saving import save_network
+from tasks.common import paths
+from tasks.common.console import Bar, progress, say
+from tasks.common.errors import UserError, command
+from tasks.common.files import replacing, write_json
+from tasks.common.params import Augment, Params, Train, load_params
+from tasks.common.params import Model as ModelParams
+from tasks.common.processes import end_with_dvc, exclusive
+from tasks.common.tables import Faces, Split, read_faces, read_split
 
 
 def run_key(params: Params, faces: Faces, split: Split) -> str:
@@ -173,7 +173,7 @@ class _Reporter:
 
 @command
 def main() -> None:
-    end_with_parent()
+    end_with_dvc()
     params = load_params(paths.PARAMS)
     faces, split = read_faces(paths.FACES), read_split(paths.SPLIT)
     folder = paths.BACKUPS / run_key(params, faces, split)

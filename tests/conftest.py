@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.tables import VOTES, Faces
+from tasks.common.tables import VOTES, Faces
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "fer2013"

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from tasks import paths
+from tasks.common import paths
+from tasks.common.provenance import Provenance, write_provenance
+from tasks.common.tables import USAGES, write_faces
 from tasks.ingest.sample import draw_sample
-from tasks.provenance import Provenance, write_provenance
-from tasks.tables import USAGES, write_faces
 from tests.workspaces import change, commit, make, run, start
 
 SHRUNK = {

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from tasks import paths
-from tasks.provenance import read_provenance
-from tasks.tables import read_faces, read_split
+from tasks.common import paths
+from tasks.common.provenance import read_provenance
+from tasks.common.tables import read_faces, read_split
 from tests.conftest import REAL
 from tests.workspaces import change, make, run
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tasks import paths
+from tasks.common import paths
 from tests.conftest import ROOT
 
 CODE = ("model", "tasks", "baseline", "dvc.yaml", ".dvcignore", ".gitignore")
@@ -36,7 +36,14 @@ def environment() -> dict[str, str]:
     """Return the variables under which `python`, `dvc` and `git` are the project's, whoever runs the tests."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     who = {f"GIT_{role}_{key}": "tester" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
-    return {**os.environ, **who, "PATH": path, "GIT_CONFIG_GLOBAL": os.devnull, "PYTHONUNBUFFERED": "1"}
+    return {
+        **os.environ,
+        **who,
+        "SHELL": "/bin/sh",
+        "PATH": path,
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def change(workspace: Path, changes: dict[str, dict[str, Any]]) -> None:

@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from tasks import paths
-from tasks.console import console, say
-from tasks.errors import UserError, command
-from tasks.files import sha256
+from tasks.common import paths
+from tasks.common.console import console, say
+from tasks.common.errors import UserError, command
+from tasks.common.files import sha256
+from tasks.common.params import SplitParams, load_params
+from tasks.common.provenance import read_provenance
+from tasks.common.tables import read_faces, read_predictions, read_split
 from tasks.gate.baselines import read_baselines
 from tasks.gate.fitting import division
 from tasks.gate.judging import Cost, Evidence, judge
 from tasks.gate.verdict import EXIT_STATUS, Hash, Outcome, Verdict, write_verdict
-from tasks.params import SplitParams, load_params
-from tasks.provenance import read_provenance
-from tasks.tables import read_faces, read_predictions, read_split
 
 _STYLES: Final[dict[Outcome, str]] = {"pass": "green", "fail": "red", "inconclusive": "yellow", "warning": "yellow"}
 

@@ -12,11 +12,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.labels import LABELS
-from tasks.errors import UserError
-from tasks.files import sha256, write_json
+from tasks.common.errors import UserError
+from tasks.common.files import sha256, write_json
+from tasks.common.tables import Predictions, read_predictions, write_predictions
 from tasks.gate.comparison import Summary, confusion_matrix
-from tasks.scores import precision_recall_f1
-from tasks.tables import Predictions, read_predictions, write_predictions
+from tasks.scoring.scores import precision_recall_f1
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]

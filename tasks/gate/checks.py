@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.common.params import Gate
 from tasks.gate.comparison import Comparison, Difference, Discordance, LabelChange, holm
 from tasks.gate.verdict import Check, Outcome
-from tasks.params import Gate
 
 
 @dataclass(frozen=True)

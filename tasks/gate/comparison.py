@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from model.labels import LABELS
-from tasks.scores import Bootstrap, precision_recall_f1
+from tasks.scoring.scores import Bootstrap, precision_recall_f1
 
 _CLASSES: Final = len(LABELS)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.labels import LABELS
+from tasks.common.params import SplitParams
+from tasks.common.provenance import Provenance
+from tasks.common.tables import Faces, Predictions, Split
 from tasks.gate.baselines import Baseline, Dataset, Division
-from tasks.params import SplitParams
-from tasks.provenance import Provenance
-from tasks.tables import Faces, Predictions, Split
 
 
 def dataset(faces: Faces, provenance: Provenance) -> Dataset:

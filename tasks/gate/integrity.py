@@ -5,9 +5,9 @@ from typing import Final
 import numpy as np
 
 from model.labels import LABELS
+from tasks.common.provenance import Provenance
+from tasks.common.tables import Faces, Predictions, Split
 from tasks.gate.verdict import Check, Outcome
-from tasks.provenance import Provenance
-from tasks.tables import Faces, Predictions, Split
 
 TOLERANCE: Final = 1e-3
 """Most by which the float32 probabilities of a face may miss a sum of 1."""

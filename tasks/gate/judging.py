@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.labels import LABELS
+from tasks.common.params import Gate
+from tasks.common.provenance import Provenance
+from tasks.common.tables import Faces, Predictions, Split
 from tasks.gate.baselines import Baseline, Division
 from tasks.gate.checks import Limit, ceiling, floor, gains, harms, leaked
 from tasks.gate.comparison import Comparison, against_summary, paired
@@ -13,10 +16,7 @@ from tasks.gate.fitting import Measured, choose, dataset, misfits
 from tasks.gate.integrity import integrity
 from tasks.gate.ridge import decisions, fit_ridge
 from tasks.gate.verdict import SYNTHETIC, Check, Decision, Hash, Verdict, decide
-from tasks.params import Gate
-from tasks.provenance import Provenance
-from tasks.scores import Bootstrap, score
-from tasks.tables import Faces, Predictions, Split
+from tasks.scoring.scores import Bootstrap, score
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ import re
 import numpy as np
 from scipy.special import softmax
 
-from tasks import paths
-from tasks.console import say
-from tasks.errors import UserError, command
+from tasks.common import paths
+from tasks.common.console import say
+from tasks.common.errors import UserError, command
+from tasks.common.params import Gate, load_params
+from tasks.common.provenance import read_provenance
+from tasks.common.tables import Faces, Predictions, Split, read_faces, read_split
 from tasks.gate.baselines import Record, figures, write_baseline
 from tasks.gate.fitting import dataset, division
 from tasks.gate.ridge import decisions, fit_ridge, sharpness
-from tasks.params import Gate, load_params
-from tasks.provenance import read_provenance
-from tasks.tables import Faces, Predictions, Split, read_faces, read_split
 
 
 @command

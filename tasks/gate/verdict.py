@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tasks.errors import UserError
-from tasks.files import write_json
+from tasks.common.errors import UserError
+from tasks.common.files import write_json
 
 Outcome = Literal["pass", "fail", "inconclusive", "warning", "not applicable"]
 Decision = Literal["promote", "reject", "inconclusive", "not comparable"]

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from model.labels import LABELS
-from tasks import paths
-from tasks.console import say
-from tasks.errors import UserError, command
+from tasks.common import paths
+from tasks.common.console import say
+from tasks.common.errors import UserError, command
+from tasks.common.provenance import Provenance
+from tasks.common.tables import USAGES
 from tasks.ingest.publish import pin, publish, workspace
 from tasks.ingest.registry import read_source
 from tasks.ingest.source import BadRows
 from tasks.ingest.votes import join_votes
-from tasks.provenance import Provenance
-from tasks.tables import USAGES
 
 
 def ingest(source: str, votes: Path | None = None, skip_bad_rows: int = 0) -> Provenance:

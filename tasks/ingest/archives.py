@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISLNK
 from typing import IO, Final, Self, cast
 
-from tasks.console import progress
-from tasks.errors import UserError
+from tasks.common.console import progress
+from tasks.common.errors import UserError
 from tasks.ingest.streams import DAMAGE, Stream, check_size
 
 MAX_MEMBERS: Final = 500_000

@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from tasks.errors import UserError
+from tasks.common.errors import UserError
+from tasks.common.tables import USAGES, Faces
 from tasks.ingest.pixels import FACE, SIDE, parse_many, parse_one, shown
 from tasks.ingest.source import BadRows
 from tasks.ingest.streams import Stream
-from tasks.tables import USAGES, Faces
 
 BLOCK: Final = 256 << 10
 """Bytes read at once: about 30 rows, which stay in the processor's cache."""

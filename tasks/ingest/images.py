@@ -16,12 +16,12 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from model.labels import LABELS
-from tasks.console import progress
-from tasks.files import sha256
+from tasks.common.console import progress
+from tasks.common.files import sha256
+from tasks.common.tables import Faces
 from tasks.ingest.layout import Place, emotion_of, place
 from tasks.ingest.pixels import SIDE
 from tasks.ingest.source import BadRows, Source
-from tasks.tables import Faces
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 FORMATS: Final = ("JPEG", "PNG", "BMP", "WEBP")

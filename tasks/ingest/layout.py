@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from model.labels import LABELS
-from tasks.errors import UserError
-from tasks.tables import USAGES
+from tasks.common.errors import UserError
+from tasks.common.tables import USAGES
 
 _SYNONYMS: Final = {
     "angry": ("anger",),

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tasks.errors import UserError
-from tasks.files import sha256
+from tasks.common.errors import UserError
+from tasks.common.files import sha256
 from tasks.ingest.archives import ZIP, is_tar, unpack_tar, unpack_zip
 from tasks.ingest.challenge import read_challenge
 from tasks.ingest.images import image_paths, read_images

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tasks import paths
-from tasks.errors import UserError
+from tasks.common import paths
+from tasks.common.errors import UserError
+from tasks.common.provenance import Provenance, write_provenance
+from tasks.common.tables import Faces, write_faces
 from tasks.ingest.swap import exchange
-from tasks.provenance import Provenance, write_provenance
-from tasks.tables import Faces, write_faces
 
 WORK: Final = paths.DATA.with_name(f".{paths.DATA.name}.new")
 """Everything that an ingest makes before the exchange, unpacked archives included."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tasks.errors import UserError
+from tasks.common.errors import UserError
 from tasks.ingest.local import read_path
 from tasks.ingest.source import BadRows, Source
 

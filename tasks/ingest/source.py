@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from tasks.errors import UserError
-from tasks.provenance import LeftOut
-from tasks.tables import Faces
+from tasks.common.errors import UserError
+from tasks.common.provenance import LeftOut
+from tasks.common.tables import Faces
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Source:
 
     Attributes:
         name: the last part of the source's path, or its name.
-        layout: see `tasks.provenance.Provenance.layout`.
+        layout: see `tasks.common.provenance.Provenance.layout`.
         sha256: of the source's bytes; of a folder: of its sorted names and their bytes.
         faces: what was read; `row` is a face's position in the source, bad rows counted.
         rows: all rows of the source, those left out included.

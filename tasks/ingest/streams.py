@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from tasks.console import Bar, progress
-from tasks.errors import UserError
+from tasks.common.console import Bar, progress
+from tasks.common.errors import UserError
 
 MAX_BYTES: Final = 8 << 30
 """Most bytes that a compressed file or an archive may unpack to."""

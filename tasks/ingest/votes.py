@@ -13,11 +13,11 @@ from typing import Final
 
 import numpy as np
 
-from tasks.errors import UserError
-from tasks.files import sha256
+from tasks.common.errors import UserError
+from tasks.common.files import sha256
+from tasks.common.provenance import VotesSource
+from tasks.common.tables import VOTES, Faces
 from tasks.ingest.source import Source
-from tasks.provenance import VotesSource
-from tasks.tables import VOTES, Faces
 
 USAGE: Final = "Usage"
 IMAGE: Final = "Image name"

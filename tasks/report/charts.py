@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from model.labels import LABELS
 from tasks.report.history import MEASURES, Curve
 from tasks.report.page import MUTED, SERIES
-from tasks.scores import ReliabilityBin
+from tasks.scoring.scores import ReliabilityBin
 
 _PARTS: Final = {"train": "training", "val": "validation"}
 

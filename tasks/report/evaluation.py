@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from model.labels import LABELS
-from tasks.evaluation import Evaluation
-from tasks.params import Evaluate
+from tasks.common.params import Evaluate
+from tasks.common.tables import Faces, Predictions
 from tasks.report.charts import by_label_chart, history_chart, label_chart, reliability_chart
 from tasks.report.history import Curve
 from tasks.report.page import Html, contact_sheet, figure, page, paragraph, section, svg, table
 from tasks.report.pictures import confusion_table, heated_faces
 from tasks.report.published import Published
-from tasks.scores import HEADLINES, Estimate, Scores
-from tasks.tables import Faces, Predictions
+from tasks.scoring.evaluation import Evaluation
+from tasks.scoring.scores import HEADLINES, Estimate, Scores
 
 if TYPE_CHECKING:
     from model.summary import Totals  # imports Keras, which a page does not need

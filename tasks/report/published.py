@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model.labels import LABELS
-from tasks.errors import UserError
+from tasks.common.errors import UserError
 
 
 class _Part(BaseModel):

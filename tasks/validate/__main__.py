@@ -3,14 +3,14 @@
 from dataclasses import asdict
 from typing import Any
 
-from tasks.console import say
+from tasks.common.console import say
+from tasks.common.errors import UserError, command
+from tasks.common.files import write_json, write_text
+from tasks.common.params import load_params
+from tasks.common.paths import FACES, PARAMS, PROVENANCE, VALIDATION, VALIDATION_REPORT
+from tasks.common.provenance import read_provenance
+from tasks.common.tables import read_faces
 from tasks.duplicates import find_copies
-from tasks.errors import UserError, command
-from tasks.files import write_json, write_text
-from tasks.params import load_params
-from tasks.paths import FACES, PARAMS, PROVENANCE, VALIDATION, VALIDATION_REPORT
-from tasks.provenance import read_provenance
-from tasks.tables import read_faces
 from tasks.validate.expectations import Outcome, run, suite
 from tasks.validate.features import Features, describe
 from tasks.validate.report import report

@@ -17,8 +17,8 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 from great_expectations.expectations.row_conditions import Column
 
 from model.labels import LABELS
-from tasks.params import Bounds, Limit, Severity, Validate
-from tasks.tables import USAGES
+from tasks.common.params import Bounds, Limit, Severity, Validate
+from tasks.common.tables import USAGES
 from tasks.validate.features import Features
 
 Frame = Literal["faces", "parts", "whole"]

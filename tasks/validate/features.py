@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from model.labels import LABELS
+from tasks.common.tables import USAGES, Faces
 from tasks.duplicates import Copies
-from tasks.tables import USAGES, Faces
 
 FER2013: Final = (4953, 547, 5121, 8989, 6077, 4002, 6198)
 """Faces of each label in FER2013: the reference for class shares."""

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from model.labels import LABELS
-from tasks.provenance import Provenance
+from tasks.common.provenance import Provenance
+from tasks.common.tables import USAGES, Faces
 from tasks.report.page import SERIES, Html, badge, code, contact_sheet, figure, page, section, svg, table
-from tasks.tables import USAGES, Faces
 from tasks.validate.expectations import Outcome
 from tasks.validate.features import FER2013, Features, class_shares
 

@@ -34,12 +34,12 @@ import model, keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from pathlib import Path
-from model.augmentation import Augmentation
-from model.backup import Backup
-from model.batches import Labelled
-from model.fitting import Fitting, fit
+from model.training.augmentation import Augmentation
+from model.training.backup import Backup
+from model.training.batches import Labelled
+from model.training.fitting import Fitting, fit
 from model.networks import build
-from model.optimizers import Recipe
+from model.training.optimizers import Recipe
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     network = build("compact", filters=[4], kernel_sizes=[3])
     data = Labelled(np.zeros((32, 48, 48), np.uint8), np.arange(32) % 7)

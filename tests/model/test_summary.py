@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from model import summary
-from model.drawing import draw
+from model.inspecting.drawing import draw
 from model.networks import build, with_probabilities
 from model.summary import as_text, describe, total
 from tests.model.tiny import tiny

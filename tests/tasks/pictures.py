@@ -4,7 +4,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from model.labels import LABELS
-from tasks.tables import USAGES, Faces
+from tasks.common.tables import USAGES, Faces
 
 
 def pictures(n: int, seed: int = 0) -> np.ndarray:

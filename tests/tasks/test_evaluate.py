@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from model.labels import LABELS
-from tasks import evaluate, paths
-from tasks.errors import UserError
-from tasks.evaluation import Cost, read_evaluation, write_headlines
-from tasks.params import load_params
-from tasks.provenance import Provenance, write_provenance
-from tasks.scores import HEADLINES
-from tasks.tables import Faces, Predictions, Split, read_predictions, write_faces, write_split
+from tasks import evaluate
+from tasks.common import paths
+from tasks.common.errors import UserError
+from tasks.common.params import load_params
+from tasks.common.provenance import Provenance, write_provenance
+from tasks.common.tables import Faces, Predictions, Split, read_predictions, write_faces, write_split
+from tasks.scoring.evaluation import Cost, read_evaluation, write_headlines
+from tasks.scoring.scores import HEADLINES
 from tests.model.tiny import noise, tiny
 
 ROOT = Path(__file__).parents[2]

@@ -6,17 +6,17 @@ import pytest
 
 from model.labels import LABELS
 from model.summary import Totals
-from tasks.errors import UserError
-from tasks.evaluation import Cost, Evaluation
-from tasks.params import Evaluate
+from tasks.common.errors import UserError
+from tasks.common.params import Evaluate
+from tasks.common.tables import Faces, Predictions
 from tasks.report.charts import by_label_chart, history_chart, label_chart, reliability_chart
 from tasks.report.evaluation import Background, Drawn, Evaluated, Explained, evaluation_report
 from tasks.report.history import read_history
 from tasks.report.page import svg
 from tasks.report.pictures import confusion_table, heated_faces, overlay
 from tasks.report.published import read_published
-from tasks.scores import Bootstrap, score
-from tasks.tables import Faces, Predictions
+from tasks.scoring.evaluation import Cost, Evaluation
+from tasks.scoring.scores import Bootstrap, score
 
 PARAMS = Evaluate(
     flip=False,

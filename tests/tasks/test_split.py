@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from tasks import split as step
+from tasks.common.errors import UserError
+from tasks.common.params import SplitParams, load_params
+from tasks.common.paths import FACES, PARAMS, SPLIT
+from tasks.common.tables import SUBSETS, USAGES, Faces, Split, read_split, write_faces
 from tasks.duplicates import find_copies
-from tasks.errors import UserError
-from tasks.params import SplitParams, load_params
-from tasks.paths import FACES, PARAMS, SPLIT
 from tasks.split import split
-from tasks.tables import SUBSETS, USAGES, Faces, Split, read_split, write_faces
 from tests.tasks.pictures import brighter, pictures, some_faces
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tasks import paths
-from tasks.tables import Faces, Split, write_faces, write_split
+from tasks.common import paths
+from tasks.common.tables import Faces, Split, write_faces, write_split
 from tests.conftest import ROOT
 
 

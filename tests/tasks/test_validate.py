@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from model.labels import LABELS
+from tasks.common.params import Params, load_params
+from tasks.common.paths import FACES, PARAMS, PROVENANCE, VALIDATION, VALIDATION_REPORT
+from tasks.common.provenance import LeftOut, Provenance, write_provenance
+from tasks.common.tables import Faces, write_faces
 from tasks.duplicates import find_copies
-from tasks.params import Params, load_params
-from tasks.paths import FACES, PARAMS, PROVENANCE, VALIDATION, VALIDATION_REPORT
-from tasks.provenance import LeftOut, Provenance, write_provenance
-from tasks.tables import Faces, write_faces
 from tasks.validate.__main__ import main
 from tasks.validate.expectations import Outcome, run, suite
 from tasks.validate.features import describe

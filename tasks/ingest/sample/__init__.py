@@ -4,9 +4,9 @@ from typing import Final
 
 import numpy as np
 
+from tasks.common.tables import USAGES, Faces
 from tasks.ingest.sample.drawing import draw_faces
 from tasks.ingest.sample.randomness import Stream
-from tasks.tables import USAGES, Faces
 
 SEED: Final = 2013
 SIZE: Final = 2800

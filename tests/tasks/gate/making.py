@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from model.labels import LABELS
+from tasks.common.params import Gate, SplitParams, load_params
+from tasks.common.provenance import Provenance
+from tasks.common.tables import Faces, Predictions, Split
 from tasks.gate.baselines import Baseline, Record, figures
 from tasks.gate.fitting import dataset, division
 from tasks.gate.judging import Cost, Evidence
-from tasks.params import Gate, SplitParams, load_params
-from tasks.provenance import Provenance
-from tasks.tables import Faces, Predictions, Split
 
 ROOT = Path(__file__).parents[3]
 PARAMS = load_params(ROOT / "params.yaml")

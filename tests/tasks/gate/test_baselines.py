@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from model.labels import LABELS
-from tasks.errors import UserError
+from tasks.common.errors import UserError
+from tasks.common.provenance import Provenance
+from tasks.common.tables import Faces, Split
 from tasks.gate.baselines import Baseline, Record, figures, read_baselines, write_baseline
 from tasks.gate.fitting import Measured, choose, dataset, division, misfits
-from tasks.provenance import Provenance
-from tasks.tables import Faces, Split
 from tests.tasks.gate.making import ROOT, baseline, guesses, labels, official, world
 
 # The capstone's own table: precision, recall, F1, support.

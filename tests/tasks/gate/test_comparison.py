@@ -11,7 +11,7 @@ from tasks.gate.baselines import figures
 from tasks.gate.checks import gains, harms
 from tasks.gate.comparison import Comparison, against_summary, holm, mcnemar, paired
 from tasks.gate.verdict import decide
-from tasks.scores import Bootstrap
+from tasks.scoring.scores import Bootstrap
 from tests.tasks.gate.making import gate, guesses, labels
 
 QUICK = Bootstrap(resamples=200, confidence=0.95, seed=1)

@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tasks.common.params import Gate
+from tasks.common.tables import Predictions
 from tasks.gate.judging import Cost, Evidence, judge
 from tasks.gate.verdict import SYNTHETIC, Check, Verdict
-from tasks.params import Gate
-from tasks.tables import Predictions
 from tests.tasks.gate.making import baseline, gate, guesses, labels, predictions, world
 
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import yaml
 
-from tasks import paths
-from tasks.files import sha256, write_json
+from tasks.common import paths
+from tasks.common.files import sha256, write_json
+from tasks.common.provenance import write_provenance
+from tasks.common.tables import write_faces, write_predictions, write_split
 from tasks.gate import linear
 from tasks.gate.__main__ import main, read_cost
 from tasks.gate.baselines import read_baselines, write_baseline
 from tasks.gate.judging import Cost, Evidence
 from tasks.gate.verdict import SYNTHETIC, read_verdict
-from tasks.provenance import write_provenance
-from tasks.tables import write_faces, write_predictions, write_split
 from tests.tasks.gate.making import ROOT, guesses, labels, world
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from model.labels import LABELS
+from tasks.common.tables import USAGES, Faces
 from tasks.ingest.registry import read_source
 from tasks.ingest.source import BadRows, Source
-from tasks.tables import USAGES, Faces
 
 SIDE = 48
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.errors import UserError
+from tasks.common.errors import UserError
 from tasks.ingest import archives
 
 from .helpers import assert_same, csv_of, gz_of, images_of, read, some_faces, tar_of, write_tree, zip_of

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.errors import UserError
-from tasks.tables import USAGES, Faces
+from tasks.common.errors import UserError
+from tasks.common.tables import USAGES, Faces
 
 from .helpers import assert_same, csv_of, gz_of, lines_of, read, some_faces, zip_of
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.errors import UserError
+from tasks.common.errors import UserError
 from tasks.ingest.images import to_face
 from tasks.ingest.layout import emotion_of, place
 

@@ -11,8 +11,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from tasks.common.tables import Faces
 from tasks.ingest.votes import join_votes
-from tasks.tables import Faces
 
 from .helpers import assert_same, read
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.common.tables import read_faces
 from tasks.ingest.__main__ import main
-from tasks.tables import read_faces
 
 from .helpers import assert_same, csv_of, lines_of, some_faces
 

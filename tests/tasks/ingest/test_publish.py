@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks import paths
-from tasks.errors import UserError
+from tasks.common import paths
+from tasks.common.errors import UserError
+from tasks.common.provenance import read_provenance
+from tasks.common.tables import read_faces
 from tasks.ingest import publish as publishing
 from tasks.ingest.__main__ import ingest
 from tasks.ingest.publish import OLD, WORK, workspace
-from tasks.provenance import read_provenance
-from tasks.tables import read_faces
 
 from .helpers import csv_of, some_faces
 

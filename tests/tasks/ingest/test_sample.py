@@ -10,8 +10,8 @@ from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.preprocessing import StandardScaler
 
 from model.labels import LABELS
+from tasks.common.tables import USAGES, Faces
 from tasks.ingest.sample import draw_sample
-from tasks.tables import USAGES, Faces
 
 FINGERPRINT = "5a4f5ef8acf02ac3630ee7f17ad523413d1027f73e09f18f58919b13e9533e90"
 """Changes with every change of the drawing, and then every figure measured on the sample does too."""

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.errors import UserError
-from tasks.files import sha256
+from tasks.common.errors import UserError
+from tasks.common.files import sha256
+from tasks.common.tables import VOTES, Faces
 from tasks.ingest.votes import join_votes
-from tasks.tables import VOTES, Faces
 
 from .helpers import csv_of, images_of, read, some_faces, write_tree
 

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from model.batches import Labelled, one_hot
-from model.fitting import TrainingError
+from model.training.batches import Labelled, one_hot
+from model.training.fitting import TrainingError
 
 FACES, STEPS, ENOUGH = 32, 150, 0.75
 """Faces in the batch, most steps on it, and the accuracy on it that is proof."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from model.augmentation import Augmentation
 from model.labels import LABELS
+from model.training.augmentation import Augmentation
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.labels import LABELS
-from tasks.errors import UserError
-from tasks.files import replacing
+from tasks.common.errors import UserError
+from tasks.common.files import replacing
 
 USAGES: Final = ("Training", "PublicTest", "PrivateTest")
 """FER2013's three parts, in its own words."""

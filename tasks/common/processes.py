@@ -7,8 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
-from tasks.errors import UserError
+import psutil
+
+from tasks.common.errors import UserError
+
+SHELLS: Final = frozenset({"sh", "ash", "dash", "bash", "zsh", "ksh", "fish"})
 
 
 @contextmanager
@@ -32,17 +37,22 @@ def exclusive(path: Path, what: str, patience: float = 10.0) -> Iterator[None]:
         yield
 
 
-def end_with_parent() -> None:
+def end_with_dvc() -> None:
     """Under DVC, end this process soon after DVC itself is gone: a killed DVC leaves its stage running.
 
     Such an orphan would keep the device and write to outputs that are no longer its own.
     """
     if "DVC_STAGE" in os.environ:
-        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_after, args=(_starter(),), daemon=True).start()
 
 
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
+def _starter() -> psutil.Process | None:
+    """Return the nearest ancestor that is no shell: some shells stay between DVC and its stage, and outlive DVC."""
+    return next((process for process in psutil.Process().parents() if process.name() not in SHELLS), None)
+
+
+def _end_after(process: psutil.Process | None) -> None:
+    while process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.5)
     os._exit(1)
 

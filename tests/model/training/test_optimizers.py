@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from model.optimizers import OneCycle, Recipe
+from model.training.optimizers import OneCycle, Recipe
 
 
 def rates(schedule, steps):

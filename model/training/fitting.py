@@ -8,10 +8,10 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from model.augmentation import Augmentation
-from model.backup import Backup, Epoch, Progress
-from model.batches import Batches, Labelled, balanced_weights
-from model.optimizers import Recipe
+from model.training.augmentation import Augmentation
+from model.training.backup import Backup, Epoch, Progress
+from model.training.batches import Batches, Labelled, balanced_weights
+from model.training.optimizers import Recipe
 
 
 class TrainingError(RuntimeError):

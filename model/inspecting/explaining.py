@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from model.gradients import gradient
+from model.inspecting.gradients import gradient
 from model.predicting import NetworkError
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.labels import LABELS
-from tasks.scores import HEADLINES, Bootstrap, Scores, precision_recall_f1, score
+from tasks.scoring.scores import HEADLINES, Bootstrap, Scores, precision_recall_f1, score
 
 QUICK = Bootstrap(resamples=100, confidence=0.95, seed=1)
 
@@ -110,5 +110,5 @@ def test_the_interval_of_accuracy_covers_the_truth_about_as_often_as_it_says():
 def test_resampling_in_pieces_gives_what_it_gives_at_once(monkeypatch: pytest.MonkeyPatch):
     label, probabilities = drawn(5, 100)
     at_once = measured(label, probabilities)
-    monkeypatch.setattr("tasks.scores._CHUNK", 1000)
+    monkeypatch.setattr("tasks.scoring.scores._CHUNK", 1000)
     assert measured(label, probabilities) == at_once

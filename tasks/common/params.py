@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tasks.errors import UserError, command
+from tasks.common.errors import UserError, command
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -267,7 +267,7 @@ def _sentence(fault: Any, values: Any) -> str:
         meant = f"did you mean {full}?" if near else f"expected one of {', '.join(known)}"
         return f"{name} is not a parameter; {meant}"
     if fault["type"] == "missing":
-        return f"{name} is missing; add it (tasks/params.py describes it)"
+        return f"{name} is missing; add it (tasks/common/params.py describes it)"
     message = fault["msg"][:1].lower() + fault["msg"][1:]
     return f"{name}: found {fault['input']!r}; {message}"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tasks.errors import UserError
-from tasks.files import write_json
+from tasks.common.errors import UserError
+from tasks.common.files import write_json
 
 
 class LeftOut(BaseModel):

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from model.explaining import grad_cam
-from model.gradients import gradient
+from model.inspecting.explaining import grad_cam
+from model.inspecting.gradients import gradient
 from model.networks import build, with_probabilities
 from model.predicting import NetworkError
 from tests.model.tiny import noise, tiny

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from model.augmentation import Augmentation, warp
+from model.training.augmentation import Augmentation, warp
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tasks.errors import UserError
-from tasks.files import write_json
-from tasks.scores import HEADLINES, Scores
+from tasks.common.errors import UserError
+from tasks.common.files import write_json
+from tasks.scoring.scores import HEADLINES, Scores
 
 _DIGITS = 6  # more would be the noise of the order of summation
 
@@ -31,7 +31,7 @@ class Evaluation(BaseModel):
     synthetic: bool
     """True for drawn faces: the scores say nothing of FER2013."""
     leaks: dict[str, int]
-    """Test faces by the copy that they have in the training subset, by the names of `tasks.tables.LEAKS`."""
+    """Test faces by the copy that they have in the training subset, by the names of `tasks.common.tables.LEAKS`."""
     whole: Scores
     without_leaks: Scores | None
     """None where every test face has a copy in training."""

@@ -2,14 +2,14 @@ import keras
 import numpy as np
 import pytest
 
-from model.augmentation import Augmentation
-from model.backup import Backup
-from model.batches import Batches, Labelled, balanced_weights
-from model.canary import prove_learning
-from model.fitting import Fitting, TrainingError, Watch, fit
 from model.networks import build
-from model.optimizers import Recipe
-from model.saving import save_network
+from model.training.augmentation import Augmentation
+from model.training.backup import Backup
+from model.training.batches import Batches, Labelled, balanced_weights
+from model.training.canary import prove_learning
+from model.training.fitting import Fitting, TrainingError, Watch, fit
+from model.training.optimizers import Recipe
+from model.training.saving import save_network
 
 TINY = {"filters": [4, 8], "kernel_sizes": [3, 3]}
 

@@ -1,0 +1,1 @@
+"""How a network learns: augmentation, batches, optimizers, the loop over epochs, its backup."""

@@ -1,0 +1,1 @@
+"""What every step stands on: parameters, paths, tables, files, errors, what is said on the console."""
