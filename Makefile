@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup data run experiments test lint lock clean
+.PHONY: help setup run experiments doctor server deploy worker test lint lock clean
 
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -30,24 +30,26 @@ $(READY): $(LOCK)
 	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes $(LOCK)
 	@rm -f $(VENV)/.requirements*.lock && touch $@
 
-data: $(READY) # DATA=SOURCE is ingested; without it, what data.dvc pins is used or fetched, else the sample is drawn
-ifneq ($(DATA),)
-	@python -m tasks.ingest "$(DATA)"
-else
-	@test -f data/faces.parquet || \
-		if [ -n "$$(dvc remote list)" ]; then dvc pull data.dvc; else python -m tasks.ingest sample; fi
-	@git diff --quiet -- data.dvc || \
-		echo "note: data.dvc pins other data than the last commit does; git checkout data.dvc brings that pin back"
-endif
-
-run: $(READY) ## Run the whole pipeline, on the embedded sample or on DATA=/path/to/fer2013.csv
-	@python -m tasks.common.params
-	@$(MAKE) --no-print-directory data
-	@dvc repro
+run: $(READY) ## Run the whole pipeline, on the pinned data or on DATA=/path/to/fer2013.csv
+	@python -m flows.train $(if $(DATA),--source "$(DATA)")
 	@python -m tasks.summary
 
 experiments: $(READY) ## Compare all runs: scores, and the parameters that differ
 	@dvc exp show --no-pager --only-changed --drop '^(Created|(baseline|data|metrics|model|outputs|plots|tasks)(/.*)?)$$'
+
+doctor: $(READY) ## Say whether this machine can train, and what to mend; REQUIRE_GPU=1 needs a GPU
+	@python -m flows.doctor $(if $(REQUIRE_GPU),--require-gpu)
+
+server: $(READY) ## Start a Prefect server on this machine, with its pages
+	@prefect server start
+
+deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
+
+deploy: $(READY) ## Bring work pool, deployments and automations to the Prefect server
+	@python -m flows.deploy
+
+worker: $(READY) ## Start a worker, which runs one flow at a time on this machine
+	@exec env --default-signal=INT prefect worker start --pool gpu --type process --limit 1 --with-healthcheck
 
 test: lint ## Lint, types and all tests
 	@python -m pytest

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import platform
+import sysconfig
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -78,11 +79,19 @@ def what_is_missing() -> str:
         "cuDNN": f"libcudnn.so.{build['cudnn_version']}",
     }
     for name, library in libraries.items():
-        try:
-            ctypes.CDLL(library)
-        except OSError:
+        if not _loads(library):
             faults.append(f"the {name} library {library} does not load (`make setup GPU=1` installs it)")
     return " and ".join(faults) or "driver and libraries are there; is CUDA_VISIBLE_DEVICES set to hide the card?"
+
+
+def _loads(library: str) -> bool:
+    """Say whether a library loads from the system's paths or from NVIDIA's wheels, where TensorFlow looks as well."""
+    wheels = Path(sysconfig.get_path("purelib"), "nvidia").glob(f"*/lib/{library}")
+    for place in (library, *map(str, wheels)):
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(place)
+            return True
+    return False
 
 
 def _gpus() -> list[Any]:

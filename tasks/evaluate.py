@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
@@ -20,8 +20,10 @@ from tasks.common.files import write_text
 from tasks.common.params import Evaluate, Params, load_params
 from tasks.common.provenance import read_provenance
 from tasks.common.tables import LEAKS, SUBSETS, Faces, Predictions, Split, read_faces, read_split, write_predictions
+from tasks.report.charts import confusion_chart, history_chart, reliability_chart
 from tasks.report.evaluation import Background, Drawn, Evaluated, Explained, evaluation_report
-from tasks.report.history import read_history
+from tasks.report.history import Curve, read_history
+from tasks.report.page import svg_file
 from tasks.report.published import read_published
 from tasks.scoring.evaluation import Cost, Evaluation, write_evaluation, write_headlines
 from tasks.scoring.scores import Bootstrap, Scores, score
@@ -40,6 +42,7 @@ def main() -> None:
     write_results(evaluated)
     background = look_around(network, faces, split, synthetic=provenance.synthetic)
     write_text(paths.REPORT, evaluation_report(evaluated, background, params.evaluate))
+    write_figures(evaluation.whole, background.history)
     for line in summary(evaluation):
         say(line)
 
@@ -172,6 +175,17 @@ def look_around(network: keras.Model, faces: Faces, split: Split, *, synthetic: 
         published=None if synthetic else read_published(paths.BASELINES / "capstone.json"),
         network=Drawn(draw(rows), total(rows)),
     )
+
+
+def write_figures(whole: Scores, history: Sequence[Curve]) -> None:
+    """Write the charts that are shown outside the report too, as SVG files."""
+    charts = {
+        "confusion": confusion_chart(whole.confusion),
+        "curves": history_chart(history),
+        "reliability": reliability_chart(whole.reliability),
+    }
+    for name, chart in charts.items():
+        write_text(paths.FIGURES / f"{name}.svg", svg_file(chart))
 
 
 def summary(evaluation: Evaluation) -> list[str]:

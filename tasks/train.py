@@ -6,6 +6,7 @@ import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import keras
 from dvclive import Live
@@ -30,9 +31,12 @@ from tasks.common.params import Model as ModelParams
 from tasks.common.processes import end_with_dvc, exclusive
 from tasks.common.tables import Faces, Split, read_faces, read_split
 
+DECISIVE: Final = ("networks", "training")
+"""The rooms of `model/` whose code decides what a training gives."""
+
 
 def run_key(params: Params, faces: Faces, split: Split) -> str:
-    """Return a name for all that decides a training: parameters, faces, split, and the code of `model/`.
+    """Return a name for all that decides a training: parameters, faces, split, and the code that trains.
 
     A backup lies under this name, so that nothing goes on from a backup of another run.
     """
@@ -42,7 +46,8 @@ def run_key(params: Params, faces: Faces, split: Split) -> str:
     digest.update(json.dumps(decisive, sort_keys=True).encode())
     digest.update(faces.fingerprint().encode())
     digest.update("\n".join(split.subset).encode())
-    for module in sorted(Path(model.__file__).parent.rglob("*.py")):
+    home = Path(model.__file__).parent
+    for module in (home / "__init__.py", *sorted(p for room in DECISIVE for p in (home / room).rglob("*.py"))):
         digest.update(module.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -118,7 +123,7 @@ def train_network(
             _live(history) as live,
             progress("training", fitting.epochs * len(train), "faces") as bar,
         ):
-            reporter = _Reporter(live, bar, len(train))
+            reporter = _Reporter(live, bar, len(train), fitting.epochs)
             watch = Watch(reporter.batch, reporter.epoch)
             done = fit(network, train, validation, fitting, backup=backup, watch=watch)
         return with_probabilities(network), done
@@ -149,8 +154,8 @@ def _network(params: ModelParams, faces: Faces) -> keras.Model:
 class _Reporter:
     """Shows each batch on the bar, says each epoch, and writes it through DVCLive."""
 
-    def __init__(self, live: Live, bar: Bar, faces: int) -> None:
-        self._live, self._bar, self._faces = live, bar, faces
+    def __init__(self, live: Live, bar: Bar, faces: int, epochs: int) -> None:
+        self._live, self._bar, self._faces, self._epochs = live, bar, faces, epochs
         self._start: tuple[float, int] | None = None
 
     def batch(self, index: int, seen: int, loss: float, accuracy: float) -> None:
@@ -163,7 +168,7 @@ class _Reporter:
     def epoch(self, index: int, figures: Epoch) -> None:
         self._bar.advance((index + 1) * self._faces - self._bar.done)
         say(
-            f"epoch {index + 1}: loss {figures.loss:.4f} accuracy {figures.accuracy:.4f} "
+            f"epoch {index + 1}/{self._epochs}: loss {figures.loss:.4f} accuracy {figures.accuracy:.4f} "
             f"val_loss {figures.val_loss:.4f} val_accuracy {figures.val_accuracy:.4f}"
         )
         for name, value in asdict(figures).items():

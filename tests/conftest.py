@@ -1,7 +1,7 @@
 """What several rooms' tests share: the real FER2013, where it lies beside the checkout."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,26 @@ import pytest
 from PIL import Image
 
 from tasks.common.tables import VOTES, Faces
+from tests.workspaces import finished
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "fer2013"
 SIDE, GRID = 48, 190  # faces.png is a GRID x GRID mosaic of SIDE x SIDE faces, row by row
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what Prefect notes of its runs out of the user's home, and his server out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+        patch.delenv("PREFECT_API_URL", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def finished_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with one full run on few faces: to be copied, not changed."""
+    return finished(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,8 @@ RELIABILITY: Final = PLOTS / "reliability.csv"
 REPORTS: Final = Path("reports")
 VALIDATION_REPORT: Final = REPORTS / "validation.html"
 REPORT: Final = REPORTS / "report.html"
+FIGURES: Final = REPORTS / "figures"
+"""Charts of the report, each as an SVG file of its own."""
 
 BASELINES: Final = Path("baseline")
 

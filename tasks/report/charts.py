@@ -70,6 +70,24 @@ def reliability_chart(bins: Sequence[ReliabilityBin]) -> Figure:
     return figure
 
 
+def confusion_chart(confusion: Sequence[Sequence[int]]) -> Figure:
+    """Draw how many faces of each label, a row, were given each label; the shade is the share of the row."""
+    counts = np.array(confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(6.4, 5.8), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        dark = shares[row, column] > 0.5
+        axes.text(column, row, f"{count:,}", ha="center", va="center", color="white" if dark else "#111")
+    axes.set(xlabel="label given", ylabel="true label")
+    axes.set_xticks(range(len(LABELS)), LABELS, rotation=30)
+    axes.set_yticks(range(len(LABELS)), LABELS)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
 def _grouped(axes: Axes, series: Mapping[str, np.ndarray]) -> None:
     """Draw bars by label, one colour a series."""
     width = 0.8 / len(series)

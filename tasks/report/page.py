@@ -177,5 +177,13 @@ def svg(drawing: Figure) -> Html:
     return Html(re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", text).strip())
 
 
+def svg_file(drawing: Figure) -> str:
+    """Return a Matplotlib figure as an SVG file that stands alone, on white: equal figures give equal bytes."""
+    memory = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "figure", "svg.fonttype": "none"}):
+        drawing.savefig(memory, format="svg", facecolor="white", bbox_inches="tight", metadata={"Date": None})
+    return memory.getvalue()
+
+
 def _cell(text: str) -> str:
     return text if isinstance(text, Html) else html.escape(text)

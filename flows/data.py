@@ -1,0 +1,58 @@
+"""The data that a run works on: ingested anew, or what `data.dvc` pins."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed
+
+from flows.experiment import dvc_remote
+from flows.leash import Leash
+from flows.stage import follow
+from tasks.common import paths
+from tasks.common.errors import UserError
+
+PIN: Final = "data.dvc"
+
+
+def ingest(leash: Leash, source: str) -> State[None]:
+    """Take a source in and pin it."""
+    ended = follow(leash, [sys.executable, "-m", "tasks.ingest", source], "ingest")
+    return Completed(message=ended.lines[-1])
+
+
+def pull(root: Path, leash: Leash) -> State[None]:
+    """Bring the pinned data into the workspace, from where it is.
+
+    Where it is neither in a cache nor in a remote, the sample is drawn: it is what the repository pins as it comes.
+
+    Raises:
+        UserError: the pinned data is nowhere.
+        StageError: the remote did not give it.
+    """
+    if leash.run(["dvc", "status", "--quiet", PIN]) == 0:
+        return Completed(name="Unchanged", message=f"{paths.DATA}/ is what {PIN} pins")
+    if leash.run(["dvc", "checkout", "--quiet", PIN]) == 0:
+        return Completed(message="from the cache")
+    if dvc_remote(root):
+        follow(leash, ["dvc", "pull", PIN], "pull")
+        return Completed(message="from the remote")
+    return _draw(root, leash)
+
+
+def _draw(root: Path, leash: Leash) -> State[None]:
+    pin = root / PIN
+    pinned = pin.read_bytes()
+    get_run_logger().info("no DVC remote is set: drawing the sample, to see whether it is what %s pins", PIN)
+    follow(leash, [sys.executable, "-m", "tasks.ingest", "sample"], "ingest")
+    if pin.read_bytes() != pinned:
+        pin.write_bytes(pinned)
+        shutil.rmtree(root / paths.DATA)
+        raise UserError(
+            f"{PIN}: it pins data that is neither here nor in a remote; set the remote (`dvc remote add -d …`), or "
+            "name the source that it was ingested from"
+        )
+    return Completed(message="the sample, drawn")

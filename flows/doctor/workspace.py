@@ -1,0 +1,111 @@
+"""Git, DVC, parameters and data of this workspace."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from flows.doctor.asking import ask
+from flows.doctor.check import Check, Need
+from tasks.common import paths
+from tasks.common.errors import UserError
+from tasks.common.params import load_params
+
+PIN: Final = Path("data.dvc")
+LOCK: Final = "DVC's lock"
+
+
+def git(_: Need) -> Check:
+    """Check that there is a repository with a commit: DVCLive and experiments need one."""
+    answer = ask(["git", "log", "-1", "--format=commit %h of %cs"], 20)
+    if answer.fault:
+        return Check("git", "fail", answer.fault, "`git init && git add --all && git commit -m start`")
+    return Check("git", "pass", answer.said.strip())
+
+
+def dvc(_: Need) -> Check:
+    """Check that there is a DVC repository."""
+    from dvc import __version__  # noqa: PLC0415 - slow
+    from dvc.exceptions import NotDvcRepoError  # noqa: PLC0415 - slow
+    from dvc.repo import Repo  # noqa: PLC0415 - slow
+
+    try:
+        with Repo() as repo:
+            return Check("DVC", "pass", f"DVC {__version__}, cache in {repo.cache.local.path}")
+    except NotDvcRepoError as error:
+        return Check("DVC", "fail", str(error), "`dvc init`")
+
+
+def params(_: Need) -> Check:
+    """Check `params.yaml` against its description."""
+    try:
+        found = load_params(paths.PARAMS)
+    except UserError as error:
+        return Check("params", "fail", str(error), f"correct {paths.PARAMS}; `git diff {paths.PARAMS}` shows changes")
+    return Check("params", "pass", f"{found.model.name} for {found.train.epochs} epochs, device {found.train.device}")
+
+
+def data(_: Need) -> Check:
+    """Check that what `data.dvc` pins is there, or can be had."""
+    from dvc.dvcfile import load_file  # noqa: PLC0415 - slow
+    from dvc.repo import Repo  # noqa: PLC0415 - slow
+
+    if not PIN.exists():
+        mend = "`make data DATA=/path/to/fer2013.csv`, or `make data` for the embedded sample"
+        return Check("data", "fail", f"{PIN} is not there", mend)
+    with Repo() as repo:
+        pinned = load_file(repo, str(PIN)).stage.outs[0]
+        there, cached = pinned.exists, not pinned.changed_cache()
+        changed = there and pinned.changed_checksum()
+        remote = repo.config["core"].get("remote")
+        version = f"{pinned.hash_info.value:.7}"
+    if there and not changed:
+        return Check("data", "pass", f"{paths.DATA} is what {PIN} pins ({version})")
+    return _lacking(there=there, cached=cached, remote=remote, version=version)
+
+
+def _lacking(*, there: bool, cached: bool, remote: str | None, version: str) -> Check:
+    if there:
+        found = f"{paths.DATA} is not what {PIN} pins ({version})"
+        return Check("data", "warn", found, f"`dvc checkout {PIN}` brings that back; `dvc commit {PIN}` pins this")
+    found = f"{paths.DATA} is not there; what {PIN} pins ({version}) is in"
+    if cached:
+        return Check("data", "warn", f"{found} the cache", f"`dvc checkout {PIN}`")
+    if remote:
+        return Check("data", "warn", f"{found} neither workspace nor cache", f"`dvc pull {PIN}` from {remote}")
+    mend = "`make data DATA=/path/to/fer2013.csv`, or `make data` for the embedded sample"
+    return Check("data", "fail", f"{found} neither workspace nor cache, and no remote is set", mend)
+
+
+def lock(_: Need) -> Check:
+    """Check that no other DVC is at work here: two at once in one workspace fail."""
+    from dvc.lock import LockError, make_lock  # noqa: PLC0415 - slow
+    from dvc.repo import Repo  # noqa: PLC0415 - slow
+
+    with Repo() as repo:
+        users, hardlink = Path(repo.tmp_dir) / "rwlock", repo.config["core"]["hardlink_lock"]
+        try:
+            with repo.lock, make_lock(f"{users}.lock", tmp_dir=repo.tmp_dir, hardlink_lock=hardlink):
+                return users_left(users)
+        except LockError:
+            found = f"{repo.lock.lockfile} is held by another DVC"
+            return Check(LOCK, "warn", found, "wait for it; `ps -ef | grep dvc` shows which it is")
+
+
+def users_left(path: Path) -> Check:
+    """Judge DVC's notes of who reads or writes what: `repro` lets go of its lock while a stage runs."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:  # DVC was killed while it wrote, and now refuses to work
+        return Check(LOCK, "fail", f"{path}: not JSON ({error})", f"with no DVC at work, remove {path}")
+    readers = [user for users in content.get("read", {}).values() for user in users]
+    for user in (*content.get("write", {}).values(), *readers):
+        if not psutil.pid_exists(user["pid"]):
+            continue  # DVC forgets those by itself
+        process = psutil.Process(user["pid"])
+        if process.create_time() <= path.stat().st_mtime + 1:
+            return Check(LOCK, "warn", f"`{user['cmd']}` is at work in process {user['pid']}", "wait for it, or end it")
+        found = f"{path} names process {user['pid']}, whose number {process.name()} has got since; DVC waits for it"
+        return Check(LOCK, "fail", found, f"with no DVC at work, remove {path}")
+    return Check(LOCK, "pass", "free")

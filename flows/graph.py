@@ -1,0 +1,51 @@
+"""The stages of `dvc.yaml`, as DVC sees them: which there are, and in what order they run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+
+from tasks.common.errors import UserError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: what `dvc repro --single-item` calls it.
+        description: its `desc` in `dvc.yaml`.
+        device: it computes on the device, one stage at a time on a machine (`meta: {device: true}`).
+        retries: how often it is tried again after it was killed (`meta: {retries: 2}`); never after bad input.
+    """
+
+    name: str
+    description: str
+    device: bool
+    retries: int
+
+
+def read_graph(root: Path) -> list[Stage]:
+    """Return all stages of the repository at `root`, each after those that it depends on.
+
+    Raises:
+        UserError: there is no DVC repository, or `dvc.yaml` is wrong; in DVC's words.
+    """
+    try:
+        with Repo(str(root)) as repo:
+            stages = [stage for stage in repo.index.stages if isinstance(stage, PipelineStage)]
+            place = {stage: number for number, stage in enumerate(stages)}
+            needs = repo.index.graph  # an edge leads from a stage to what it needs
+            order = nx.lexicographical_topological_sort(needs.reverse(), key=lambda stage: place.get(stage, -1))
+            return [_stage(stage.addressing, stage.desc, stage.meta or {}) for stage in order if stage in place]
+    except DvcException as error:
+        raise UserError(f"dvc.yaml: {error}") from error
+
+
+def _stage(name: str, description: str | None, meta: Mapping[str, Any]) -> Stage:
+    return Stage(name, description or "", bool(meta.get("device", False)), int(meta.get("retries", 0)))

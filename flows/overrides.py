@@ -1,0 +1,76 @@
+"""Changed parameters of one run, in the syntax of `dvc exp run -S`, checked before anything runs."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from dvc.exceptions import InvalidArgumentError
+from dvc.utils.hydra import apply_overrides
+
+from tasks.common import paths
+from tasks.common.errors import UserError
+from tasks.common.params import load_params
+
+KEPT: Final = Path(".dvc/tmp/params.yaml.before")
+"""What `params.yaml` held before a run that changed it."""
+
+
+def check_overrides(root: Path, overrides: Sequence[str]) -> None:
+    """Check `params.yaml` under `root` with the overrides in it, and change nothing.
+
+    Args:
+        root: of the repository.
+        overrides: such as `train.learning_rate=0.0002`.
+
+    Raises:
+        UserError: an override is none, or its name or value is wrong; the sentence has the nearest right name.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        beside = Path(folder) / "params.yaml"
+        shutil.copy(root / paths.PARAMS, beside)
+        _apply(beside, overrides)
+        try:
+            load_params(beside)
+        except UserError as error:
+            sentence = str(error).replace(str(beside), "overrides" if overrides else str(paths.PARAMS))
+            raise UserError(sentence) from error
+
+
+@contextmanager
+def overridden(root: Path, overrides: Sequence[str]) -> Iterator[None]:
+    """Have the overrides in `params.yaml` inside the block, and what was there before after it.
+
+    What a killed run left changed is put back by the next one, whatever its own overrides.
+    """
+    params, kept = root / paths.PARAMS, root / KEPT
+    if kept.exists():
+        kept.replace(params)
+    if not overrides:
+        yield
+        return
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    beside = kept.with_suffix(".new")
+    shutil.copy2(params, beside)
+    beside.replace(kept)
+    try:
+        shutil.copy2(params, beside)
+        _apply(beside, overrides)
+        beside.replace(params)
+        yield
+    finally:
+        kept.replace(params)
+
+
+def _apply(path: Path, overrides: Sequence[str]) -> None:
+    for override in overrides:
+        name, equals, _ = override.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"overrides: found {override!r}, expected name=value, as in train.learning_rate=0.0002")
+        try:
+            # `++` also takes a name that is not there: the typed description refuses it with the nearest right one.
+            apply_overrides(path, [f"++{override.strip().lstrip('+')}"])
+        except InvalidArgumentError as error:
+            raise UserError(f"overrides: {override!r}: {error.__cause__ or error}") from error

@@ -1,0 +1,53 @@
+"""What every flow's run does alike: its name, its workspace, its experiment."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Failed
+
+from flows.experiment import check_name
+from flows.leash import Leash
+from flows.locks import alone
+from flows.overrides import check_overrides
+from flows.server import wait_for_server
+from tasks.common.errors import UserError
+
+STARTS: Final = 4
+"""Most often that one run is started, with those after a crash."""
+
+LOCK: Final = Path(".dvc/tmp/flow.lock")
+
+TRANSFERS: Final = (5.0, 30.0, 120.0)
+"""Seconds before each new try to reach a remote."""
+
+
+def run_name() -> str:
+    """Return the name that the run's parameters give it, or that it has."""
+    return flow_run.parameters.get("experiment") or flow_run.name
+
+
+def refuse(root: Path, overrides: Sequence[str]) -> State[None] | None:
+    """Return the state in which a run ends that must not begin; None where it may."""
+    starts = flow_run.run_count
+    if starts > STARTS:
+        return Failed(name="GivenUp", message=f"started {STARTS} times without coming to an end")
+    try:
+        check_overrides(root, overrides)
+        check_name(root, flow_run.name, replace=starts > 1)
+    except UserError as error:
+        return Failed(name="Refused", message=str(error))
+    return None
+
+
+@contextmanager
+def workspace(root: Path) -> Iterator[Leash]:
+    """Have the workspace for one run alone; after it, wait until the server takes the run's end."""
+    try:
+        with alone(root / LOCK, "another run in this workspace"), Leash(root) as leash:
+            yield leash
+    finally:
+        wait_for_server()

@@ -1,0 +1,119 @@
+"""From data to verdict as a Prefect flow over DVC's graph: `python -m flows.train`.
+
+Without a server, Prefect starts one for the run; with `PREFECT_API_URL` the run reports there. Each run becomes a DVC
+experiment of the run's name.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from flows.artifacts import show_run
+from flows.data import ingest, pull
+from flows.experiment import push, save
+from flows.graph import read_graph
+from flows.leash import Leash
+from flows.notify import tell
+from flows.overrides import overridden
+from flows.runs import TRANSFERS, refuse, run_name, workspace
+from flows.stage import follow, step, task_of
+from tasks.common import paths
+from tasks.common.errors import UserError, command
+from tasks.gate.verdict import EXIT_STATUS, Decision, Verdict, read_verdict
+
+ENDS: Final[dict[Decision, str]] = {
+    "promote": "Completed",
+    "reject": "Rejected",
+    "inconclusive": "Inconclusive",
+    "not comparable": "NotComparable",
+}
+"""Names of the states in which a run with a verdict ends."""
+
+
+@flow(
+    name="train",
+    description="From data to verdict, over the graph of dvc.yaml; a DVC experiment for each run.",
+    flow_run_name=run_name,
+    on_completion=[tell],
+    on_failure=[tell],
+    on_crashed=[tell],
+    on_cancellation=[tell],
+)
+def train(
+    source: str | None = None,
+    overrides: list[str] | None = None,
+    experiment: str | None = None,
+    promote: bool = False,
+) -> State[None]:
+    """Run every stage that is stale, in DVC's order, and end as the gate says.
+
+    Args:
+        source: what to ingest first, as `python -m tasks.ingest` takes it; without it, the data that `data.dvc` pins.
+        overrides: changed parameters, such as `train.learning_rate=0.0002`, for this run alone.
+        experiment: name of the DVC experiment and of the run; without it, the name that Prefect gives.
+        promote: make the network the baseline where the verdict is *promote*.
+    """
+    root, name = Path.cwd(), flow_run.name
+    refused = refuse(root, overrides or [])
+    if refused:
+        return refused
+    with workspace(root) as leash:
+        data = (lambda: ingest(leash, source)) if source else (lambda: pull(root, leash))
+        step("ingest" if source else "pull", data, TRANSFERS)()
+        with overridden(root, overrides or []):
+            verdict = _reach_verdict(root, leash, promote=promote)
+        pushed = step("push", lambda: push(root, leash, name), TRANSFERS)(return_state=True)
+    return end_of(verdict, pushed)
+
+
+def _reach_verdict(root: Path, leash: Leash, *, promote: bool) -> Verdict:
+    """Bring every stage up to date, show what came of it, and keep it as an experiment."""
+    name = flow_run.name
+    for stage in read_graph(root):
+        task_of(stage, leash)()
+    verdict = read_verdict(root / paths.VERDICT)
+    if promote and verdict.verdict == "promote":
+        step("promote", lambda: follow(leash, [sys.executable, "-m", "tasks.promote", name], "promote"))()
+    step("show", lambda: show_run(root, name))()
+    step("save", lambda: save(leash, name))()
+    return verdict
+
+
+def end_of(verdict: Verdict, pushed: State[Any]) -> State[None]:
+    """Return the state in which a run with a verdict ends, with the gate's reasons."""
+    state = Completed if verdict.verdict in ("promote", "not comparable") else Failed
+    name, reasons = ENDS[verdict.verdict], list(verdict.reasons)
+    if not pushed.is_completed():
+        reasons.append("Not pushed: the outputs lie in the local cache, and the push of the next run brings them up.")
+        name = "NotPushed" if name == "Completed" else name
+    return state(name=name, message="\n".join(reasons))
+
+
+@command
+def main() -> None:
+    """Run the flow here and now."""
+    parser = argparse.ArgumentParser(prog="python -m flows.train", description=__doc__.splitlines()[0])
+    parser.add_argument("--source", help="what to ingest first; without it, what data.dvc pins")
+    parser.add_argument(
+        "-S", "--set-param", dest="overrides", action="append", metavar="NAME=VALUE", help="a changed parameter"
+    )
+    parser.add_argument("--experiment", metavar="NAME", help="of the DVC experiment")
+    parser.add_argument("--promote", action="store_true", help="make the network the baseline, if the gate says so")
+    parser.add_argument("--enforce", action="store_true", help="exit as the verdict says, like `tasks.gate --enforce`")
+    options = vars(parser.parse_args())
+    enforce = options.pop("enforce")
+    state = train(**options, return_state=True)
+    names = {name: decision for decision, name in ENDS.items()} | {"NotPushed": "promote"}
+    if state.name not in names:
+        raise UserError(state.message or f"the run ended as {state.name}")
+    sys.exit(EXIT_STATUS[names[state.name]] if enforce else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""A real Prefect server on a free port, for all tests of a session, and workspaces to run flows in."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.workspaces import commit, environment
+
+TOY = """
+import sys, time, yaml
+epochs = yaml.safe_load(open("params.yaml"))["train"]["epochs"]
+for epoch in range(1, epochs + 1):
+    time.sleep(0.5)
+    print(f"epoch {epoch}/{epochs}: loss 1", flush=True)
+open("outputs/toy.txt", "w").write(str(epochs))
+"""
+
+STAGES = {
+    "prepare": {"cmd": "echo prepared", "deps": ["data/faces.parquet"], "outs": []},
+    "train": {
+        "cmd": "python toy.py",
+        "deps": ["toy.py"],
+        "params": ["train.epochs"],
+        "outs": ["outputs/toy.txt"],
+        "meta": {"device": True, "retries": 2},
+    },
+}
+"""A graph that takes half a second an epoch: what is tried is what becomes of it, not what it computes."""
+
+
+class Server:
+    """A Prefect server that can go away and come back."""
+
+    def __init__(self, home: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/api"
+        self._home = home
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)],
+            env={**environment(), "PREFECT_HOME": str(self._home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        until(self._answers, 120)
+
+    def stop(self) -> None:
+        """End it, and wait until nobody listens."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _answers(self) -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/health").status_code == 200
+        return False
+
+    def ask(self, path: str, **what: Any) -> Any:
+        """Post a question to the API and return its answer."""
+        answer = httpx.post(f"{self.url}/{path}", json=what, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def flow_run(self, name: str) -> dict[str, Any]:
+        """Return a flow run by its name."""
+        return self.ask("flow_runs/filter", flow_runs={"name": {"any_": [name]}})[0]
+
+    def task_runs(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return the task runs of a flow run, by their names."""
+        runs = self.ask("task_runs/filter", flow_runs={"name": {"any_": [name]}})
+        return {run["name"]: run for run in runs}
+
+    def artifacts(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return the artifacts of a flow run, by their keys."""
+        return {one["key"]: one for one in self.ask("artifacts/filter", flow_runs={"name": {"any_": [name]}})}
+
+    def log(self, name: str) -> str:
+        """Return all lines that the server has of a flow run."""
+        which = {"flow_run_id": {"any_": [self.flow_run(name)["id"]]}}
+        lines, offset = [], 0
+        while page := self.ask("logs/filter", logs=which, sort="TIMESTAMP_ASC", limit=200, offset=offset):
+            lines += [line["message"] for line in page]
+            offset += len(page)
+        return "\n".join(lines)
+
+
+def until(true: Callable[[], Any], seconds: float) -> Any:
+    """Wait until something is true, and return it."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.3)
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server; what tests start reports to it."""
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_API_URL", server.url)
+        yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def workspace(finished_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with one full run on few faces."""
+    return shutil.copytree(finished_workspace, tmp_path_factory.mktemp("flows") / "workspace")
+
+
+@pytest.fixture
+def toy(finished_workspace: Path, tmp_path: Path) -> Path:
+    """The same with a graph of toy stages in the place of the real ones, whose results lie there."""
+    folder = shutil.copytree(finished_workspace, tmp_path / "toy")
+    (folder / "toy.py").write_text(TOY)
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}, sort_keys=False))
+    (folder / "dvc.lock").unlink()
+    commit(folder, "toy")
+    return folder
+
+
+def exps(folder: Path) -> dict[str, Any]:
+    """Return what `dvc exp show` knows of each experiment."""
+    shown = json.loads(
+        subprocess.run(
+            ["dvc", "exp", "show", "--json"], cwd=folder, env=environment(), capture_output=True, text=True, check=True
+        ).stdout
+    )
+    return {one["name"]: one["revs"][0]["data"] for line in shown for one in line["experiments"] or []}
