@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +12,13 @@ from dvc.repo import Repo
 from flows.leash import Leash
 from flows.stage import follow
 from flows.workspace import prepared
+from tasks.common import paths
 from tasks.common.errors import UserError
 
 GIT_REMOTE: Final = "origin"
+
+UNPUSHED: Final = paths.BACKUPS / "unpushed"
+"""Holds a file by the name of each experiment whose outputs have not reached the DVC remote yet."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -37,10 +42,10 @@ def check_name(root: Path, name: str, *, replace: bool) -> None:
         )
 
 
-def experiments(root: Path) -> list[str]:
-    """Return the names of all experiments that the repository has."""
-    names = git(root, "for-each-ref", "--format=%(refname:lstrip=-1)", "refs/exps/*/*/*")
-    return names.split()
+def experiments(root: Path) -> dict[str, str]:
+    """Return the commits of all experiments that the repository has, by name."""
+    lines = git(root, "for-each-ref", "--format=%(refname:lstrip=-1) %(objectname)", "refs/exps/*/*/*").splitlines()
+    return dict(line.split() for line in lines)
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -76,8 +81,18 @@ def push(root: Path, leash: Leash, name: str) -> None:
     remote nothing is pushed, but out of a clone that is gone after its run.
     """
     remote = dvc_remote(root)
-    if (remote or prepared(root)) and GIT_REMOTE in git(root, "remote").split():
+    shared = (remote or prepared(root)) and GIT_REMOTE in git(root, "remote").split()
+    if shared:
         follow(leash, ["dvc", "exp", "push", "--force", "--no-cache", GIT_REMOTE, name], "push")
-    if remote:
-        # Every run that DVC knows, not this alone: also what an earlier push left behind.
-        follow(leash, ["dvc", "push", "--run-cache"], "push")
+    if not remote:
+        return
+    late = root / UNPUSHED
+    late.mkdir(parents=True, exist_ok=True)
+    (late / name).touch()
+    if shared:
+        git(root, "fetch", "--quiet", GIT_REMOTE, "refs/exps/*:refs/exps/*")  # those of other clones
+    known = experiments(root)
+    names = [one.name for one in sorted(late.iterdir()) if one.name in known]
+    follow(leash, [sys.executable, "-m", "flows.upload", *(known[one] for one in names)], "push")
+    for one in names:
+        (late / one).unlink()

@@ -1,11 +1,10 @@
 """The stages of `dvc.yaml`, as DVC sees them: which there are, and in what order they run."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import networkx as nx
+from dvc.dvcfile import PROJECT_FILE
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
@@ -42,10 +41,13 @@ def read_graph(root: Path) -> list[Stage]:
             place = {stage: number for number, stage in enumerate(stages)}
             needs = repo.index.graph  # an edge leads from a stage to what it needs
             order = nx.lexicographical_topological_sort(needs.reverse(), key=lambda stage: place.get(stage, -1))
-            return [_stage(stage.addressing, stage.desc, stage.meta or {}) for stage in order if stage in place]
+            return [_described(stage) for stage in order if stage in place]
     except DvcException as error:
         raise UserError(f"dvc.yaml: {error}") from error
 
 
-def _stage(name: str, description: str | None, meta: Mapping[str, Any]) -> Stage:
-    return Stage(name, description or "", bool(meta.get("device", False)), int(meta.get("retries", 0)))
+def _described(stage: PipelineStage) -> Stage:
+    meta = stage.meta or {}
+    # DVC's own `addressing` depends on the folder of the process.
+    name = stage.name if stage.path_in_repo == PROJECT_FILE else f"{stage.path_in_repo}:{stage.name}"
+    return Stage(name, stage.desc or "", bool(meta.get("device", False)), int(meta.get("retries", 0)))

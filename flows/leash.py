@@ -18,7 +18,7 @@ from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Final, Self
 
-GRACE: Final = 5.0
+GRACE: Final = 3.0
 """Seconds from one signal to the next stronger one."""
 
 NOBODY: Final = "facial-emotion"
@@ -76,7 +76,9 @@ class Leash:
 def _environment(folder: Path) -> dict[str, str]:
     """Return the variables of a command: `python` and `dvc` are the project's, and git knows a name to commit by."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    known = subprocess.run(["git", "config", "user.email"], cwd=folder, capture_output=True, check=False).returncode == 0
+    known = (
+        subprocess.run(["git", "config", "user.email"], cwd=folder, capture_output=True, check=False).returncode == 0
+    )
     identity = {f"GIT_{who}_{what}": NOBODY for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     return {**({} if known else identity), **os.environ, "PATH": path, "GIT_TERMINAL_PROMPT": "0"}
 

@@ -31,7 +31,7 @@ def check_overrides(root: Path, overrides: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         beside = Path(folder) / "params.yaml"
         shutil.copy(root / paths.PARAMS, beside)
-        _apply(beside, overrides)
+        apply(beside, overrides)
         try:
             load_params(beside)
         except UserError as error:
@@ -57,14 +57,19 @@ def overridden(root: Path, overrides: Sequence[str]) -> Iterator[None]:
     beside.replace(kept)
     try:
         shutil.copy2(params, beside)
-        _apply(beside, overrides)
+        apply(beside, overrides)
         beside.replace(params)
         yield
     finally:
         kept.replace(params)
 
 
-def _apply(path: Path, overrides: Sequence[str]) -> None:
+def apply(path: Path, overrides: Sequence[str]) -> None:
+    """Write overrides into a parameter file, unchecked but for their syntax.
+
+    Raises:
+        UserError: an override is not `name=value`.
+    """
     for override in overrides:
         name, equals, _ = override.partition("=")
         if not equals or not name.strip():

@@ -13,11 +13,11 @@ OUTPUTS: Final = Path("outputs")
 SPLIT: Final = OUTPUTS / "split.parquet"
 MODEL: Final = OUTPUTS / "model.keras"
 PREDICTIONS: Final = OUTPUTS / "predictions.parquet"
+EVALUATION: Final = OUTPUTS / "evaluation.json"
 
 METRICS: Final = Path("metrics")
 VALIDATION: Final = METRICS / "validation.json"
 TRAINING: Final = METRICS / "training.json"
-EVALUATION: Final = METRICS / "evaluation.json"
 SCORES: Final = METRICS / "scores.json"
 VERDICT: Final = METRICS / "verdict.json"
 

@@ -95,8 +95,11 @@ class Server:
         return {one["key"]: one for one in self.ask("artifacts/filter", flow_runs={"name": {"any_": [name]}})}
 
     def log(self, name: str) -> str:
-        """Return all lines that the server has of a flow run."""
-        which = {"flow_run_id": {"any_": [self.flow_run(name)["id"]]}}
+        """Return all lines that the server has of a flow run; none where it does not know it yet."""
+        runs = self.ask("flow_runs/filter", flow_runs={"name": {"any_": [name]}})
+        if not runs:
+            return ""
+        which = {"flow_run_id": {"any_": [runs[0]["id"]]}}
         lines, offset = [], 0
         while page := self.ask("logs/filter", logs=which, sort="TIMESTAMP_ASC", limit=200, offset=offset):
             lines += [line["message"] for line in page]
