@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -69,9 +70,17 @@ def dvc_remote(root: Path) -> str | None:
         raise UserError(f".dvc/config: {error}") from error
 
 
-def save(leash: Leash, name: str) -> None:
-    """Save the workspace as an experiment; one of that name is replaced."""
-    follow(leash, ["dvc", "exp", "save", "--force", "--name", name], "save")
+def save(leash: Leash, name: str, *, new: Sequence[Path] = (), only: Sequence[str] = ()) -> None:
+    """Save the workspace as an experiment; one of that name is replaced.
+
+    Args:
+        leash: of the workspace.
+        name: of the experiment.
+        new: files that git does not know, and that belong to it.
+        only: stages or `.dvc` files whose outputs are there; without any, those of all stages must be.
+    """
+    include = [word for path in new for word in ("--include-untracked", str(path))]
+    follow(leash, ["dvc", "exp", "save", "--force", "--name", name, *include, *only], "save")
 
 
 def push(root: Path, leash: Leash, name: str) -> None:

@@ -39,7 +39,7 @@ def ingest(source: str, experiment: str | None = None) -> State[None]:
     with workspace(root) as leash:
         taken = step("ingest", lambda: data.ingest(leash, source), TRANSFERS)(return_state=True)
         taken.result()
-        step("save", lambda: save(leash, name))()
+        step("save", lambda: save(leash, name, only=[data.PIN]))()
         step("push", lambda: push(root, leash, name), TRANSFERS)()
     return Completed(message=taken.message)
 

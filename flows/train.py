@@ -78,10 +78,12 @@ def _reach_verdict(root: Path, leash: Leash, *, promote: bool) -> Verdict:
     for stage in read_graph(root):
         task_of(stage, leash)()
     verdict = read_verdict(root / paths.VERDICT)
+    baseline: list[Path] = []
     if promote and verdict.verdict == "promote":
         step("promote", lambda: follow(leash, [sys.executable, "-m", "tasks.promote", name], "promote"))()
+        baseline = [paths.BASELINES / f"{name}.json", paths.BASELINES / f"{name}.parquet"]
     step("show", lambda: show_run(root, name))()
-    step("save", lambda: save(leash, name))()
+    step("save", lambda: save(leash, name, new=baseline))()
     return verdict
 
 

@@ -1,0 +1,105 @@
+"""What a run leaves beside its experiment: a message, a data version, a baseline."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.common import paths
+from tasks.common.files import sha256
+from tasks.gate.verdict import Hash, Verdict, write_verdict
+from tests.flows.conftest import Server, exps
+from tests.workspaces import commit, run
+
+FLOW = ("python", "-m", "flows.train")
+
+
+@pytest.fixture
+def messages() -> Iterator[tuple[int, list[dict[str, str]]]]:
+    """A port on which somebody listens, and the messages that come."""
+    came: list[dict[str, str]] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port, came
+    server.shutdown()
+
+
+def test_how_a_run_ended_is_told_where_an_address_is_set(toy, server: Server, messages, monkeypatch):
+    port, came = messages
+    monkeypatch.setenv("FACIAL_EMOTION_NOTIFY", f"json://user:hidden-token@127.0.0.1:{port}/")
+    said = run(toy, *FLOW, "-S", "train.epochs=1", "--experiment", "told")
+    assert [message["title"] for message in came] == ["train: told ended as NotComparable"]
+    assert "hidden-token" not in said + server.log("told")
+    said = run(toy, *FLOW, "-S", "train.epochs=none", "--experiment", "told-too", ok=False)
+    assert "told-too ended as Refused" in came[-1]["title"]
+    assert "train.epochs" in came[-1]["message"]
+
+
+def test_a_new_data_version_is_an_experiment_to_apply(toy, server: Server, tmp_path):
+    random = np.random.default_rng(0)
+    usages = ("Training", "PublicTest", "PrivateTest")
+    faces = [" ".join(map(str, random.integers(0, 256, 2304))) for _ in range(42)]
+    lines = [f"{i % 7},{face},{usages[i % 3]}" for i, face in enumerate(faces)]
+    source = tmp_path / "fer2013.csv"
+    source.write_text("emotion,pixels,Usage\n" + "\n".join(lines) + "\n")
+    pinned = run(toy, "git", "show", "HEAD:data.dvc")
+    run(toy, "python", "-m", "flows.ingest", str(source), "--experiment", "more-faces")
+    assert server.flow_run("more-faces")["state_name"] == "Completed"
+    assert "more-faces" in exps(toy)
+    assert run(toy, "git", "show", "HEAD:data.dvc") == pinned
+    assert (toy / "data.dvc").read_text() != pinned
+    said = run(toy, "python", "-m", "flows.ingest", str(tmp_path / "nothing.csv"), ok=False)
+    assert "nothing.csv" in said
+
+
+@pytest.fixture
+def promotable(toy: Path) -> Path:
+    """A workspace whose verdict is *promote*, on the very files that lie there."""
+    verdict = Verdict(
+        verdict="promote", baseline=None, synthetic=True, reasons=("it is better",), checks=(),
+        hashes=(
+            Hash(of="model", sha256=sha256(toy / paths.MODEL)),
+            Hash(of="predictions", sha256=sha256(toy / paths.PREDICTIONS)),
+            Hash(of="split", sha256=sha256(toy / paths.SPLIT)),
+        ),
+    )  # fmt: skip
+    write_verdict(toy / paths.VERDICT, verdict)
+    commit(toy, "a verdict")
+    return toy
+
+
+def test_a_promoted_network_is_a_baseline_in_the_experiment(promotable, server: Server):
+    run(promotable, *FLOW, "--promote", "--experiment", "better")
+    assert server.flow_run("better")["state_name"] == "Completed"
+    assert server.task_runs("better")["promote"]["state_name"] == "Completed"
+    record = json.loads((promotable / paths.BASELINES / "better.json").read_text())
+    assert record["predictions_sha256"] == sha256(promotable / paths.BASELINES / "better.parquet")
+    ref = run(promotable, "git", "for-each-ref", "--format=%(refname)", "refs/exps/*/*/better").strip()
+    held = run(promotable, "git", "ls-tree", "-r", "--name-only", ref).split()
+    assert {"baseline/better.json", "baseline/better.parquet"} <= set(held)
+
+
+def test_without_the_wish_or_the_verdict_nothing_is_promoted(promotable, server: Server):
+    run(promotable, *FLOW, "--experiment", "modest")
+    assert "promote" not in server.task_runs("modest")
+    (promotable / paths.MODEL).write_bytes(b"another network")
+    said = run(promotable, "python", "-m", "tasks.promote", "other", ok=False)
+    assert "it is not what metrics/verdict.json judged" in said
+    run(promotable, "git", "checkout", "--quiet", "HEAD~1", "--", "metrics")
+    said = run(promotable, "python", "-m", "tasks.promote", "other", ok=False)
+    assert "the verdict is not comparable, expected promote" in said
+    assert not (promotable / paths.BASELINES / "other.json").exists()
