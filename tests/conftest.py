@@ -18,7 +18,7 @@ SIDE, GRID = 48, 190  # faces.png is a GRID x GRID mosaic of SIDE x SIDE faces, 
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what Prefect notes of its runs out of the user's home, his server and his machine's lock out of the tests."""
+    """Keep Prefect's notes out of the user's home, and the user's server and device lock out of the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))  # of what is started: there lies the device's lock
         patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
