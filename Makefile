@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run experiments doctor server deploy worker test lint lock clean
+.PHONY: help setup run data experiments doctor server deploy worker test lint lock clean
 
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -34,6 +34,9 @@ run: $(READY) ## Run the whole pipeline, on the pinned data or on DATA=/path/to/
 	@python -m flows.train $(if $(DATA),--source "$(DATA)")
 	@python -m tasks.summary
 
+data: $(READY) ## Take in DATA=/path/to/fer2013.csv, or the sample, and nothing more
+	@python -m tasks.ingest "$(or $(DATA),sample)"
+
 experiments: $(READY) ## Compare all runs: scores, and the parameters that differ
 	@dvc exp show --no-pager --only-changed --drop '^(Created|(baseline|data|metrics|model|outputs|plots|tasks)(/.*)?)$$'
 
@@ -49,7 +52,8 @@ deploy: $(READY) ## Bring work pool, deployments and automations to the Prefect 
 	@python -m flows.deploy
 
 worker: $(READY) ## Start a worker, which runs one flow at a time on this machine
-	@exec env --default-signal=INT prefect worker start --pool gpu --type process --limit 1 --with-healthcheck
+	@exec python -c 'import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp("prefect", \
+		"prefect worker start --pool gpu --type process --limit 1 --with-healthcheck".split())'
 
 test: lint ## Lint, types and all tests
 	@python -m pytest

@@ -28,11 +28,16 @@ def pull(root: Path, leash: Leash) -> State[None]:
     """Bring the pinned data into the workspace, from where it is.
 
     Where it is neither in a cache nor in a remote, the sample is drawn: it is what the repository pins as it comes.
+    Data in the workspace that is not pinned is never touched.
 
     Raises:
-        UserError: the pinned data is nowhere.
+        UserError: the pinned data is nowhere, or other data lies in its place.
         StageError: the remote did not give it.
     """
+    if not (root / PIN).exists():
+        raise UserError(
+            f"{PIN}: no such file; name a source (`--source /path/to/fer2013.csv`, or sample)"
+        )
     if leash.run(["dvc", "status", "--quiet", PIN]) == 0:
         return Completed(name="Unchanged", message=f"{paths.DATA}/ is what {PIN} pins")
     if leash.run(["dvc", "checkout", "--quiet", PIN]) == 0:
@@ -40,6 +45,11 @@ def pull(root: Path, leash: Leash) -> State[None]:
     if dvc_remote(root):
         follow(leash, ["dvc", "pull", PIN], "pull")
         return Completed(message="from the remote")
+    if (root / paths.FACES).exists():
+        raise UserError(
+            f"{paths.DATA}/: it is not what {PIN} pins; `dvc commit {PIN}` pins what lies there, `dvc checkout --force "
+            f"{PIN}` brings back what is pinned"
+        )
     return _draw(root, leash)
 
 

@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from flows.experiment import GIT_REMOTE, git
-from flows.runs import STARTS
+from flows.runs import OTHER_ENDS, STARTS
+from flows.train import ENDS
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
 
@@ -34,7 +36,17 @@ MISSED: Final = 3
 
 SILENT: Final = "its heartbeat stopped: the machine or its worker died"
 
-RUNS: Final = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
+TAG: Final = "facial-emotion"
+"""Of every deployment of `prefect.yaml`: the automations leave the other runs of a server alone."""
+
+RUNS: Final = "prefect.flow-run.*"
+OURS: Final = ResourceSpecification({"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"})
+
+FINAL: Final = frozenset({"Failed", "Cancelled", "Crashed", *ENDS.values(), *OTHER_ENDS})
+"""Names of the states in which a run of ours can end."""
+
+PATIENCE: Final = 60.0
+"""Seconds that a server may take to start."""
 
 
 def automations(heartbeat: int, missed: int) -> list[AutomationCore]:
@@ -44,40 +56,17 @@ def automations(heartbeat: int, missed: int) -> list[AutomationCore]:
         heartbeat: seconds between two signs of life.
         missed: how many of them may fail to come.
     """
-    ended = {f"prefect.flow-run.{name}" for name in ("Completed", "Failed", "Cancelled", "Crashed")}
-    silent = EventTrigger(
-        match=RUNS,
-        for_each={"prefect.resource.id"},
-        posture=Posture.Proactive,
-        after={"prefect.flow-run.heartbeat"},
-        expect={"prefect.flow-run.heartbeat", *ended, *OWN_ENDS},
-        threshold=1,
-        within=timedelta(seconds=heartbeat * missed),
-    )
-    dead = EventTrigger(
-        match=ResourceSpecification(
-            {
-                "prefect.resource.id": "prefect.flow-run.*",
-                # What killed it must have come from outside; a flow that can't be loaded would crash forever.
-                "prefect.state-message": [f"{SILENT}*", "*status code -*", "Execution was aborted*"],
-                "prefect.run-count": [str(count) for count in range(1, STARTS)],
-            }
-        ),
-        posture=Posture.Reactive,
-        expect={"prefect.flow-run.Crashed"},
-        threshold=1,
-    )
     return [
         AutomationCore(
             name="facial-emotion: a silent run has crashed",
             description="Marks a run as crashed whose signs of life stopped.",
-            trigger=silent,
+            trigger=_silent(timedelta(seconds=heartbeat * missed)),
             actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=SILENT, force=False)],
         ),
         AutomationCore(
             name="facial-emotion: a crashed run starts again",
             description="A training goes on from its last epoch.",
-            trigger=dead,
+            trigger=_killed(),
             actions=[
                 ChangeFlowRunState(
                     state=StateType.SCHEDULED, name="AwaitingRetry", message="started again after a crash", force=True
@@ -87,11 +76,51 @@ def automations(heartbeat: int, missed: int) -> list[AutomationCore]:
     ]
 
 
-OWN_ENDS: Final = frozenset(
-    f"prefect.flow-run.{name}"
-    for name in ("Rejected", "Inconclusive", "NotComparable", "NotPushed", "Refused", "GivenUp")
-)
-"""Events of the states in which a run of ours ends."""
+def _silent(within: timedelta) -> EventTrigger:
+    heartbeat = "prefect.flow-run.heartbeat"
+    return EventTrigger(
+        match=ResourceSpecification({"prefect.resource.id": RUNS}),
+        match_related=OURS,
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        after={heartbeat},
+        expect={heartbeat, *(f"prefect.flow-run.{name}" for name in FINAL)},
+        threshold=1,
+        within=within,
+    )
+
+
+def _killed() -> EventTrigger:
+    # What killed it must have come from outside; a flow that can't be loaded would crash forever.
+    outside = [f"{SILENT}*", "*status code -*", "Execution was aborted*"]
+    counts = [str(count) for count in range(1, STARTS)]
+    return EventTrigger(
+        match=ResourceSpecification(
+            {"prefect.resource.id": RUNS, "prefect.state-message": outside, "prefect.run-count": counts}
+        ),
+        match_related=OURS,
+        posture=Posture.Reactive,
+        expect={"prefect.flow-run.Crashed"},
+        threshold=1,
+    )
+
+
+def await_server(client: SyncPrefectClient, patience: float) -> None:
+    """Wait for a server that has just been started.
+
+    Raises:
+        httpx.TransportError: none answers in time.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            client.hello()
+        except httpx.TransportError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(1)
+        else:
+            return
 
 
 def create_pool(client: SyncPrefectClient, limit: int) -> None:
@@ -134,7 +163,7 @@ def create_deployments(root: Path, heartbeat: int) -> None:
     done = subprocess.run(call, cwd=root, env={**os.environ, **values}, check=False, capture_output=True, text=True)
     if done.returncode:
         raise UserError(f"prefect.yaml: {(done.stdout + done.stderr).strip().splitlines()[-1]}")
-    say("deployments: train/nightly, train/clone, ingest/data")
+    say("deployments: those of prefect.yaml")
 
 
 def repository(root: Path) -> str:
@@ -167,6 +196,7 @@ def main() -> None:
         raise UserError("PREFECT_API_URL is not set; `make server` starts one at http://127.0.0.1:4200/api")
     try:
         with get_client(sync_client=True) as client:
+            await_server(client, PATIENCE)
             create_pool(client, options.limit)
             create_automations(client, automations(options.heartbeat, options.missed))
     except httpx.TransportError as error:

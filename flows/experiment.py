@@ -98,10 +98,11 @@ def push(root: Path, leash: Leash, name: str) -> None:
     late = root / UNPUSHED
     late.mkdir(parents=True, exist_ok=True)
     (late / name).touch()
-    if shared:
-        git(root, "fetch", "--quiet", GIT_REMOTE, "refs/exps/*:refs/exps/*")  # those of other clones
+    waiting = [one.name for one in sorted(late.iterdir())]
+    if shared and not set(waiting) <= set(experiments(root)):  # those of other clones
+        follow(leash, ["git", "fetch", "--quiet", GIT_REMOTE, "+refs/exps/*:refs/exps/*"], "push")
     known = experiments(root)
-    names = [one.name for one in sorted(late.iterdir()) if one.name in known]
+    names = [one for one in waiting if one in known]
     follow(leash, [sys.executable, "-m", "flows.upload", *(known[one] for one in names)], "push")
     for one in names:
         (late / one).unlink()

@@ -1,7 +1,7 @@
 """What one run holds alone: its workspace, and the device of the machine. The system lets go of both when it dies."""
 
-import getpass
 import math
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 from tasks.common.errors import UserError
 from tasks.common.processes import exclusive
 
-DEVICE_LOCK: Final = Path(tempfile.gettempdir()) / f"facial-emotion-{getpass.getuser()}.lock"
+DEVICE_LOCK: Final = Path(tempfile.gettempdir()) / f"facial-emotion-{os.getuid()}.lock"
 """Held by the stage that computes: one at a time on a machine, whatever clone or server it belongs to."""
 
 

@@ -12,10 +12,14 @@ from dvc.utils.hydra import apply_overrides
 
 from tasks.common import paths
 from tasks.common.errors import UserError
+from tasks.common.files import replacing
 from tasks.common.params import load_params
 
 KEPT: Final = Path(".dvc/tmp/params.yaml.before")
 """What `params.yaml` held before a run that changed it."""
+
+WRITTEN: Final = Path(".dvc/tmp/params.yaml.during")
+"""What such a run wrote into it."""
 
 
 def check_overrides(root: Path, overrides: Sequence[str]) -> None:
@@ -43,25 +47,34 @@ def check_overrides(root: Path, overrides: Sequence[str]) -> None:
 def overridden(root: Path, overrides: Sequence[str]) -> Iterator[None]:
     """Have the overrides in `params.yaml` inside the block, and what was there before after it.
 
-    What a killed run left changed is put back by the next one, whatever its own overrides.
+    What a killed run left changed is put back by the next one, whatever its own overrides. What somebody wrote into the
+    file meanwhile stays.
     """
-    params, kept = root / paths.PARAMS, root / KEPT
-    if kept.exists():
-        kept.replace(params)
+    params, kept, written = root / paths.PARAMS, root / KEPT, root / WRITTEN
+    _put_back(params, kept, written)
     if not overrides:
         yield
         return
     kept.parent.mkdir(parents=True, exist_ok=True)
-    beside = kept.with_suffix(".new")
-    shutil.copy2(params, beside)
-    beside.replace(kept)
-    try:
+    shutil.copy2(params, written)
+    apply(written, overrides)
+    with replacing(kept) as beside:
         shutil.copy2(params, beside)
-        apply(beside, overrides)
-        beside.replace(params)
+    try:
+        with replacing(params) as beside:
+            shutil.copy2(written, beside)
         yield
     finally:
+        _put_back(params, kept, written)
+
+
+def _put_back(params: Path, kept: Path, written: Path) -> None:
+    if not kept.exists():
+        return
+    if params.read_bytes() == written.read_bytes():
         kept.replace(params)
+    kept.unlink(missing_ok=True)
+    written.unlink()
 
 
 def apply(path: Path, overrides: Sequence[str]) -> None:

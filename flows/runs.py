@@ -19,6 +19,9 @@ from tasks.common.errors import UserError
 STARTS: Final = 4
 """Most often that one run is started, with those after a crash."""
 
+GIVEN_UP, REFUSED, NOT_PUSHED = OTHER_ENDS = ("GivenUp", "Refused", "NotPushed")
+"""Names of the states in which a run ends beside those that a verdict gives."""
+
 LOCK: Final = Path(".dvc/tmp/flow.lock")
 
 TRANSFERS: Final = (5.0, 30.0, 120.0)
@@ -34,12 +37,12 @@ def refuse(root: Path, overrides: Sequence[str]) -> State[None] | None:
     """Return the state in which a run ends that must not begin; None where it may."""
     starts = flow_run.run_count
     if starts > STARTS:
-        return Failed(name="GivenUp", message=f"started {STARTS} times without coming to an end")
+        return Failed(name=GIVEN_UP, message=f"started {STARTS} times without coming to an end")
     try:
         check_overrides(root, overrides)
         check_name(root, flow_run.name, replace=starts > 1)
     except UserError as error:
-        return Failed(name="Refused", message=str(error))
+        return Failed(name=REFUSED, message=str(error))
     return None
 
 

@@ -21,7 +21,7 @@ from flows.graph import read_graph
 from flows.leash import Leash
 from flows.notify import tell
 from flows.overrides import overridden
-from flows.runs import TRANSFERS, refuse, run_name, workspace
+from flows.runs import NOT_PUSHED, TRANSFERS, refuse, run_name, workspace
 from flows.stage import follow, step, task_of
 from tasks.common import paths
 from tasks.common.errors import UserError, command
@@ -93,7 +93,7 @@ def end_of(verdict: Verdict, pushed: State[Any]) -> State[None]:
     name, reasons = ENDS[verdict.verdict], list(verdict.reasons)
     if not pushed.is_completed():
         reasons.append("Not pushed: the outputs lie in the local cache, and the push of the next run brings them up.")
-        name = "NotPushed" if name == "Completed" else name
+        name = NOT_PUSHED if name == "Completed" else name
     return state(name=name, message="\n".join(reasons))
 
 
@@ -111,7 +111,7 @@ def main() -> None:
     options = vars(parser.parse_args())
     enforce = options.pop("enforce")
     state = train(**options, return_state=True)
-    names = {name: decision for decision, name in ENDS.items()} | {"NotPushed": "promote"}
+    names = {name: decision for decision, name in ENDS.items()} | {NOT_PUSHED: "promote"}
     if state.name not in names:
         raise UserError(state.message or f"the run ended as {state.name}")
     sys.exit(EXIT_STATUS[names[state.name]] if enforce else 0)

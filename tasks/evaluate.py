@@ -102,8 +102,7 @@ def evaluate(
 
     Args:
         predictions: of n faces, at least one.
-        leak: str [n], by the
-    names of `tasks.common.tables.LEAKS`.
+        leak: str [n], each a name of `tasks.common.tables.LEAKS`.
         cost: of the network.
         params: bins and bootstrap.
         synthetic: whether the faces are drawn.

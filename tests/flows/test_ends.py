@@ -1,6 +1,7 @@
 """What a run leaves beside its experiment: a message, a data version, a baseline."""
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -103,3 +104,19 @@ def test_without_the_wish_or_the_verdict_nothing_is_promoted(promotable, server:
     said = run(promotable, "python", "-m", "tasks.promote", "other", ok=False)
     assert "the verdict is not comparable, expected promote" in said
     assert not (promotable / paths.BASELINES / "other.json").exists()
+
+
+def test_data_that_is_nowhere_is_asked_for_and_what_lies_there_is_left_alone(toy, server: Server):
+    pin = (toy / "data.dvc").read_bytes()
+    faces = b"the only copy of somebody's work"
+    (toy / paths.FACES).unlink()
+    (toy / paths.FACES).write_bytes(faces)
+    shutil.rmtree(toy / ".dvc" / "cache" / "files")
+    said = run(toy, *FLOW, ok=False)
+    assert "data/: it is not what data.dvc pins" in said
+    assert (toy / paths.FACES).read_bytes() == faces
+    shutil.rmtree(toy / "data")
+    said = run(toy, *FLOW, ok=False)  # the sample is drawn, and is other data
+    assert "data.dvc: it pins data that is neither here nor in a remote" in said
+    assert (toy / "data.dvc").read_bytes() == pin
+    assert not (toy / "data").exists()

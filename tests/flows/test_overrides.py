@@ -74,3 +74,11 @@ def test_what_a_killed_run_changed_is_put_back_by_the_next(root):
     with overridden(root, ["train.epochs=5"]):
         assert epochs(root) == 5
     assert (root / "params.yaml").read_bytes() == before
+
+
+def test_what_somebody_wrote_during_a_run_stays(root):
+    mine = (root / "params.yaml").read_text().replace("epochs: 10", "epochs: 77")
+    with overridden(root, ["train.epochs=3"]):
+        (root / "params.yaml").write_text(mine)
+    assert epochs(root) == 77
+    assert not (root / KEPT).exists()
