@@ -35,9 +35,7 @@ def pull(root: Path, leash: Leash) -> State[None]:
         StageError: the remote did not give it.
     """
     if not (root / PIN).exists():
-        raise UserError(
-            f"{PIN}: no such file; name a source (`--source /path/to/fer2013.csv`, or sample)"
-        )
+        raise UserError(f"{PIN}: no such file; name a source (`--source /path/to/fer2013.csv`, or sample)")
     if leash.run(["dvc", "status", "--quiet", PIN]) == 0:
         return Completed(name="Unchanged", message=f"{paths.DATA}/ is what {PIN} pins")
     if leash.run(["dvc", "checkout", "--quiet", PIN]) == 0:

@@ -37,7 +37,7 @@ def ingest(source: str, experiment: str | None = None) -> State[None]:
     if refused:
         return refused
     with workspace(root) as leash:
-        taken = step("ingest", lambda: data.ingest(leash, source), TRANSFERS)(return_state=True)
+        taken = step("ingest", lambda: data.ingest(leash, source))(return_state=True)
         taken.result()
         step("save", lambda: save(leash, name, only=[data.PIN]))()
         step("push", lambda: push(root, leash, name), TRANSFERS)()

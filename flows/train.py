@@ -64,8 +64,10 @@ def train(
     if refused:
         return refused
     with workspace(root) as leash:
-        data = (lambda: ingest(leash, source)) if source else (lambda: pull(root, leash))
-        step("ingest" if source else "pull", data, TRANSFERS)()
+        if source:
+            step("ingest", lambda: ingest(leash, source))()  # bad data stays bad
+        else:
+            step("pull", lambda: pull(root, leash), TRANSFERS)()
         with overridden(root, overrides or []):
             verdict = _reach_verdict(root, leash, promote=promote)
         pushed = step("push", lambda: push(root, leash, name), TRANSFERS)(return_state=True)

@@ -63,8 +63,10 @@ def test_a_new_data_version_is_an_experiment_to_apply(toy, server: Server, tmp_p
     assert "more-faces" in exps(toy)
     assert run(toy, "git", "show", "HEAD:data.dvc") == pinned
     assert (toy / "data.dvc").read_text() != pinned
-    said = run(toy, "python", "-m", "flows.ingest", str(tmp_path / "nothing.csv"), ok=False)
+    missing = str(tmp_path / "nothing.csv")
+    said = run(toy, "python", "-m", "flows.ingest", missing, "--experiment", "nothing", ok=False)
     assert "nothing.csv" in said
+    assert server.task_runs("nothing")["ingest"]["run_count"] == 1  # bad data stays bad
 
 
 @pytest.fixture
