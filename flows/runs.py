@@ -12,6 +12,7 @@ from prefect.states import Failed
 from flows.experiment import check_name
 from flows.leash import Leash
 from flows.locks import alone
+from flows.notes import clear
 from flows.overrides import check_overrides
 from flows.server import wait_for_server
 from tasks.common.errors import UserError
@@ -51,6 +52,7 @@ def workspace(root: Path) -> Iterator[Leash]:
     """Have the workspace for one run alone; after it, wait until the server takes the run's end."""
     try:
         with alone(root / LOCK, "another run in this workspace"), Leash(root) as leash:
+            clear(root)
             yield leash
     finally:
         wait_for_server()

@@ -1,13 +1,11 @@
 """Git, DVC, parameters and data of this workspace."""
 
-import json
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from flows.doctor.asking import ask
 from flows.doctor.check import Check, Need
+from flows.notes import held, leftover, users
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.params import load_params
@@ -80,32 +78,23 @@ def _lacking(*, there: bool, cached: bool, remote: str | None, version: str) -> 
 
 def lock(_: Need) -> Check:
     """Check that no other DVC is at work here: two at once in one workspace fail."""
-    from dvc.lock import LockError, make_lock  # noqa: PLC0415 - slow
+    from dvc.lock import LockError  # noqa: PLC0415 - slow
     from dvc.repo import Repo  # noqa: PLC0415 - slow
 
     with Repo() as repo:
-        users, hardlink = Path(repo.tmp_dir) / "rwlock", repo.config["core"]["hardlink_lock"]
         try:
-            with repo.lock, make_lock(f"{users}.lock", tmp_dir=repo.tmp_dir, hardlink_lock=hardlink):
-                return users_left(users)
+            with repo.lock, held(Path.cwd()) as notes:
+                return users_left(notes)
         except LockError:
             found = f"{repo.lock.lockfile} is held by another DVC"
             return Check(LOCK, "warn", found, "wait for it; `ps -ef | grep dvc` shows which it is")
 
 
-def users_left(path: Path) -> Check:
+def users_left(notes: Path) -> Check:
     """Judge DVC's notes of who reads or writes what: `repro` lets go of its lock while a stage runs."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except ValueError as error:  # DVC was killed while it wrote, and now refuses to work
-        return Check(LOCK, "fail", f"{path}: not JSON ({error})", f"with no DVC at work, remove {path}")
-    readers = [user for users in content.get("read", {}).values() for user in users]
-    for user in (*content.get("write", {}).values(), *readers):
-        if not psutil.pid_exists(user["pid"]):
-            continue  # DVC forgets those by itself
-        process = psutil.Process(user["pid"])
-        if process.create_time() <= path.stat().st_mtime + 1:
-            return Check(LOCK, "warn", f"`{user['cmd']}` is at work in process {user['pid']}", "wait for it, or end it")
-        found = f"{path} names process {user['pid']}, whose number {process.name()} has got since; DVC waits for it"
-        return Check(LOCK, "fail", found, f"with no DVC at work, remove {path}")
+    left = leftover(notes)
+    if left:
+        return Check(LOCK, "fail", f"{left}; DVC refuses to work", f"with no DVC at work, remove {notes}")
+    for number, call in users(notes):
+        return Check(LOCK, "warn", f"`{call}` is at work in process {number}", "wait for it, or end it")
     return Check(LOCK, "pass", "free")

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,28 @@ class Server:
             lines += [line["message"] for line in page]
             offset += len(page)
         return "\n".join(lines)
+
+    def story(self, name: str) -> str:
+        """Return all states of a flow run and all its lines, in their order."""
+        run = self.flow_run(name)["id"]
+        states = httpx.get(f"{self.url}/flow_run_states/", params={"flow_run_id": run}, timeout=30).json()
+        said = [(state["timestamp"], f"state {state['name']}: {state['message']}") for state in states]
+        which = {"flow_run_id": {"any_": [run]}}
+        said += [(line["timestamp"], line["message"]) for line in self.ask("logs/filter", logs=which, limit=200)]
+        return "\n".join(f"{when} {what}" for when, what in sorted(said))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
+    """Show what became of the flow runs of a test that fails: all that is left of them, after the machine is gone."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("server")
+    if call.when == "call" and report.failed and server:
+        since = {"start_time": {"after_": datetime.fromtimestamp(call.start, UTC).isoformat()}}
+        with suppress(httpx.HTTPError):
+            for run in server.ask("flow_runs/filter", flow_runs=since):
+                report.sections.append((f"flow run {run['name']}", server.story(run["name"])))
+    return report
 
 
 def until(true: Callable[[], Any], seconds: float) -> Any:

@@ -96,6 +96,14 @@ def test_a_stage_that_is_killed_is_named_and_tried_again(toy, server: Server):
     assert "epoch 2/8" in said.partition("its last lines:")[2]
 
 
+def test_notes_that_a_killed_dvc_left_half_written_stop_no_run(toy, server: Server):
+    (toy / ".dvc" / "tmp" / "rwlock").write_text("")
+    assert "JSON structure is corrupted" in start(toy, "dvc", "repro").communicate(timeout=60)[0]
+    run(toy, *FLOW, "-S", "train.epochs=1", "--experiment", "healed")
+    assert server.flow_run("healed")["state_name"] == "NotComparable"
+    assert "not JSON" in server.log("healed")
+
+
 def test_two_runs_in_one_workspace_wait_for_each_other(toy, server: Server):
     flows = [start(toy, *FLOW, "-S", f"train.epochs={n}", "--experiment", f"side-{n}") for n in (6, 7)]
     for flow in flows:
@@ -158,13 +166,15 @@ def test_a_run_whose_machine_died_starts_again_and_goes_on_from_its_last_epoch(w
     workers.append(Worker())
     schedule(workspace, "train/nightly", "mortal")
     until(lambda: "epoch 3/60" in server.log("mortal"), 90)
+    assert stages(workspace)
     workers.pop().kill()
-    until(lambda: not stages(workspace), 10)  # the leash let go
+    until(lambda: not stages(workspace), 20)  # the leash let go
+    assert list(workspace.glob(".backup/*/state.npz"))
     assert server.flow_run("mortal")["state_name"] == "Running"  # nobody could tell
     workers.append(Worker())
     until(lambda: server.flow_run("mortal")["run_count"] == 2, (MISSED + 2) * HEARTBEAT)
-    until(lambda: "going on from .backup/" in server.log("mortal"), 60)
-    until(lambda: server.flow_run("mortal")["state_name"] == "NotComparable", 120)
+    until(lambda: "going on from .backup/" in server.log("mortal"), 180)
+    until(lambda: server.flow_run("mortal")["state_name"] == "NotComparable", 240)
     said = server.log("mortal")
     assert "epoch 60/60" in said
     assert said.count("Running stage 'train'") == 2
