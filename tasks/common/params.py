@@ -5,45 +5,45 @@
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.common.errors import UserError, command
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Severity = Literal["critical", "warning", "info"]
+Severity = Literal["critical", "warning"]
+Threshold = Literal[
+    "pixel_mean",
+    "pixel_std",
+    "flat_faces",
+    "exact_copies",
+    "conflicting_copies",
+    "near_copies",
+    "leaked_faces",
+    "class_drift",
+]
+"""What a data set may miss and still be trained on, where `validate.critical` does not name it."""
+
+
+def _in_order(ends: list[float]) -> list[float]:
+    if ends[0] > ends[1]:
+        raise ValueError("the least is above the most")
+    return ends
+
+
+Range = Annotated[
+    list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=2, max_length=2), AfterValidator(_in_order)
+]
 
 
 class Section(BaseModel):
     """A frozen part of `params.yaml`: no unknown name, no missing one, no value read as another type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Limit(Section):
-    """How many faces may have a trait, and what it means when more do."""
-
-    at_most: Share
-    severity: Severity
-
-
-class Bounds(Section):
-    """Between what a figure of each face lies, how many faces may lie outside, and what it means when more do."""
-
-    low: Annotated[float, Field(ge=0, le=255)]
-    high: Annotated[float, Field(ge=0, le=255)]
-    at_most: Share
-    severity: Severity
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.low > self.high:
-            raise ValueError("low is above high")
-        return self
 
 
 class Validate(Section):
@@ -55,24 +55,28 @@ class Validate(Section):
     """Side of a face in pixels, of one byte each."""
     min_class_faces: Positive
     """Fewest faces of each label in each Usage part that the data has."""
-    pixel_mean: Bounds
-    """Brightness of a face, in grey levels."""
-    pixel_std: Bounds
-    """Contrast of a face: the standard deviation of its grey levels."""
+    pixel_mean: Range
+    """Least and most brightness of a face, in grey levels."""
+    pixel_std: Range
+    """Least and most contrast of a face: the standard deviation of its grey levels."""
+    outside: Share
+    """Most faces outside of either range, of all faces."""
     flat_below: Annotated[float, Field(ge=0, le=128)]
     """A face with less contrast than this shows nothing."""
-    flat_faces: Limit
-    """Of all faces."""
-    exact_copies: Limit
-    """Faces with the pixels of an earlier face, of all faces."""
-    conflicting_copies: Limit
-    """Faces with the pixels of a face of another label, of all faces."""
-    near_copies: Limit
-    """Faces with a near copy, of all faces."""
-    leaked_faces: Limit
-    """PublicTest and PrivateTest faces with the pixels of a Training face, of all such faces."""
-    class_drift: Limit
+    flat_faces: Share
+    """Most flat faces, of all faces."""
+    exact_copies: Share
+    """Most faces with the pixels of an earlier face, of all faces."""
+    conflicting_copies: Share
+    """Most faces with the pixels of a face of another label, of all faces."""
+    near_copies: Share
+    """Most faces with a near copy, of all faces."""
+    leaked_faces: Share
+    """Most PublicTest and PrivateTest faces with the pixels of a Training face, of all such faces."""
+    class_drift: Share
     """Total variation: share of the faces that would need another label to match FER2013's class shares."""
+    critical: list[Threshold]
+    """Which of these stop the pipeline where they are not kept; the others warn."""
 
 
 class SplitParams(Section):

@@ -17,7 +17,7 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 from great_expectations.expectations.row_conditions import Column
 
 from model.labels import LABELS
-from tasks.common.params import Bounds, Limit, Severity, Validate
+from tasks.common.params import Severity, Threshold, Validate
 from tasks.common.tables import USAGES
 from tasks.validate.features import Features
 
@@ -171,27 +171,20 @@ def _pixels(params: Validate) -> Iterator[Check]:
         column="pixel_bytes",
         value_set=[side * side],
     )
-    yield _within("pixel_mean", "mean grey level", params.pixel_mean)
-    yield _within("pixel_std", "standard deviation of the grey levels", params.pixel_std)
-    yield _few(
-        "flat_faces", "flat", f"faces are flat: they deviate by less than {params.flat_below}", params.flat_faces
-    )
+    yield _within(params, "pixel_mean", "mean grey level")
+    yield _within(params, "pixel_std", "standard deviation of the grey levels")
+    yield _few(params, "flat_faces", "flat", f"faces are flat: they deviate by less than {params.flat_below}")
 
 
 def _copies(params: Validate) -> Iterator[Check]:
-    yield _few("exact_copies", "copied", "faces have the pixels of an earlier face", params.exact_copies)
+    yield _few(params, "exact_copies", "copied", "faces have the pixels of an earlier face")
+    yield _few(params, "conflicting_copies", "conflicting", "faces have the pixels of a face of another label")
+    yield _few(params, "near_copies", "near", "faces have a near copy: the same picture, slightly changed")
     yield _few(
-        "conflicting_copies",
-        "conflicting",
-        "faces have the pixels of a face of another label",
-        params.conflicting_copies,
-    )
-    yield _few("near_copies", "near", "faces have a near copy: the same picture, slightly changed", params.near_copies)
-    yield _few(
+        params,
         "leaked_faces",
         "leaked",
         "faces of PublicTest and PrivateTest have the pixels of a Training face",
-        params.leaked_faces,
         row_condition=Column("usage") != "Training",
     )
 
@@ -206,46 +199,51 @@ def _classes(params: Validate) -> Iterator[Check]:
         column="count",
         min_value=params.min_class_faces,
     )
-    limit = params.class_drift
     yield _check(
         "class_drift",
-        limit.severity,
-        f"class shares at most {limit.at_most:g} from FER2013's (total variation)",
+        _severity(params, "class_drift"),
+        f"class shares at most {params.class_drift:g} from FER2013's (total variation)",
         gxe.ExpectColumnMaxToBeBetween,
         frame="whole",
         column="class_drift",
-        max_value=limit.at_most,
+        max_value=params.class_drift,
     )
 
 
-def _within(column: str, what: str, bounds: Bounds) -> Check:
-    """Expect a figure of all but a share of the faces to lie in bounds."""
+def _within(params: Validate, column: Threshold, what: str) -> Check:
+    """Expect a figure of all but a share of the faces to lie in its range."""
+    low, high = getattr(params, column)
     return _check(
         column,
-        bounds.severity,
-        f"at most {_percent(bounds.at_most)} of the faces have a {what} outside {bounds.low:g} to {bounds.high:g}",
+        _severity(params, column),
+        f"at most {_percent(params.outside)} of the faces have a {what} outside {low:g} to {high:g}",
         gxe.ExpectColumnValuesToBeBetween,
         column=column,
-        min_value=bounds.low,
-        max_value=bounds.high,
-        mostly=_rest(bounds),
+        min_value=low,
+        max_value=high,
+        mostly=_rest(params.outside),
     )
 
 
-def _few(name: str, trait: str, what: str, limit: Limit, **condition: Any) -> Check:
+def _few(params: Validate, name: Threshold, trait: str, what: str, **condition: Any) -> Check:
     """Expect at most a share of the faces to have a trait, a bool column."""
+    at_most = getattr(params, name)
     return _check(
         name,
-        limit.severity,
-        f"at most {_percent(limit.at_most)} of the {what}",
+        _severity(params, name),
+        f"at most {_percent(at_most)} of the {what}",
         gxe.ExpectColumnValuesToBeInSet,
         column=trait,
         value_set=[False],
-        mostly=_rest(limit),
+        mostly=_rest(at_most),
         **condition,
     )
 
 
-def _rest(limit: Limit | Bounds) -> float:
+def _severity(params: Validate, name: Threshold) -> Severity:
+    return "critical" if name in params.critical else "warning"
+
+
+def _rest(share: float) -> float:
     """Return the share that must hold; rounded, for 1 - 0.1 - 0.2 is not 0.7 in binary."""
-    return round(1 - limit.at_most, 12)
+    return round(1 - share, 12)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from model.labels import LABELS
+from tasks.common.params import Severity
 from tasks.common.provenance import Provenance
 from tasks.common.tables import USAGES, Faces
 from tasks.report.page import SERIES, Html, badge, code, contact_sheet, figure, page, section, svg, table
@@ -29,7 +30,7 @@ SYNTHETIC: Final = "Synthetic faces, drawn by the project itself: nothing on thi
 
 _CAPTION: Final = "Share of each label in each Usage part; the lines are the shares in all of FER2013."
 
-_BADGES: Final[dict[str, Literal["bad", "warn", "plain"]]] = {"critical": "bad", "warning": "warn", "info": "plain"}
+_BADGES: Final[dict[Severity, Literal["bad", "warn"]]] = {"critical": "bad", "warning": "warn"}
 
 
 def report(outcomes: Sequence[Outcome], features: Features, faces: Faces, provenance: Provenance) -> str:

@@ -111,8 +111,7 @@ def test_a_part_and_its_label_are_named():
 def test_thresholds_and_severities_are_parameters():
     faces = copied(0, [3, 4, 5, 6])(some_faces())
     for at_most, success in ((0.0099, False), (0.01, True)):
-        limit = SMALL.validate_.exact_copies.model_copy(update={"at_most": at_most, "severity": "critical"})
-        section = SMALL.validate_.model_copy(update={"exact_copies": limit})
+        section = SMALL.validate_.model_copy(update={"exact_copies": at_most, "critical": ["exact_copies"]})
         outcome = outcomes(faces, SMALL.model_copy(update={"validate_": section}))["exact_copies"]
         assert (outcome.success, outcome.severity) == (success, "critical")
 
