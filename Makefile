@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run data experiments doctor server deploy worker test lint lock clean
+.PHONY: help setup run data experiments tune leaderboard promote doctor server deploy worker test lint lock clean
 
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -39,6 +39,17 @@ data: $(READY) ## Take in DATA=/path/to/fer2013.csv, or the sample, and nothing 
 
 experiments: $(READY) ## Compare all runs: scores, and the parameters that differ
 	@dvc exp show --no-pager --only-changed --drop '^(Created|(baseline|data|metrics|model|outputs|plots|tasks)(/.*)?)$$'
+
+tune: $(READY) ## Make all runs of sweeps/$(SWEEP).yaml that are not there yet; POOL=1 on the workers of the pool
+	@test -n "$(SWEEP)" || { echo "error: name a sweep, as in make tune SWEEP=capstone; there are:" \
+		$(basename $(notdir $(wildcard sweeps/*.yaml))); exit 1; }
+	@python -m flows.tune "$(SWEEP)" $(if $(POOL),--pool)
+
+leaderboard: $(READY) ## Compare experiments: a table here, and reports/leaderboard.html; SWEEP=capstone, BY=cost
+	@python -m flows.leaderboard $(if $(SWEEP),--sweep "$(SWEEP)") $(if $(BY),--by "$(BY)")
+
+promote: $(READY) ## Make the network that lies here the baseline, if the gate says so; commit and tag it; NAME=wider
+	@python -m flows.promote $(NAME)
 
 doctor: $(READY) ## Say whether this machine can train, and what to mend; REQUIRE_GPU=1 needs a GPU
 	@python -m flows.doctor $(if $(REQUIRE_GPU),--require-gpu)

@@ -1,5 +1,6 @@
 """The stages of `dvc.yaml`, as DVC sees them: which there are, and in what order they run."""
 
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,23 @@ def read_graph(root: Path) -> list[Stage]:
             return [_described(stage) for stage in order if stage in place]
     except DvcException as error:
         raise UserError(f"dvc.yaml: {error}") from error
+
+
+def stages_until(root: Path, name: str) -> list[Stage]:
+    """Return the stages up to one of them, each after those that it depends on.
+
+    Raises:
+        UserError: there is no such stage; the sentence has the nearest name.
+    """
+    stages = read_graph(root)
+    names = [stage.name for stage in stages]
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        raise UserError(
+            f"until: dvc.yaml has no stage {name}; "
+            + (f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}")
+        )
+    return stages[: names.index(name) + 1]
 
 
 def _described(stage: PipelineStage) -> Stage:

@@ -11,7 +11,7 @@ from prefect.states import Completed
 from flows import data
 from flows.experiment import push, save
 from flows.notify import tell
-from flows.runs import TRANSFERS, refuse, run_name, workspace
+from flows.runs import TRANSFERS, reason, refuse, run_name, workspace
 from flows.stage import step
 from tasks.common.errors import UserError, command
 
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--experiment", metavar="NAME", help="of the DVC experiment")
     state = ingest(**vars(parser.parse_args()), return_state=True)
     if not state.is_completed():
-        raise UserError(state.message or f"the run ended as {state.name}")
+        raise UserError(reason(state))
 
 
 if __name__ == "__main__":

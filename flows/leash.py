@@ -13,9 +13,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Self
 
 GRACE: Final = 3.0
@@ -30,11 +31,12 @@ _END: Final = "\x1e"  # begins the line that tells the exit status: no command w
 class Leash:
     """A context manager inside which `run` runs commands in one folder, one at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Start the process that holds commands in `folder`, with some environment variables more."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "flows.leash"],
             cwd=folder,
-            env=_environment(folder),
+            env={**_environment(folder), **variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -48,10 +50,14 @@ class Leash:
 
     def __exit__(self, *_: object) -> None:
         """End what still runs, and wait until it has ended."""
+        self.let_go()
+        self._process.wait()
+
+    def let_go(self) -> None:
+        """End what still runs; another thread may do it, while `run` waits."""
         if self._process.stdin:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
-        self._process.wait()
 
     def run(self, command: list[str], hear: Callable[[str], None] = lambda _: None) -> int:
         """Run a command to its end and return its exit status, below 0 for a signal; `hear` gets each line at once.

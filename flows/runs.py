@@ -1,15 +1,17 @@
 """What every flow's run does alike: its name, its workspace, its experiment."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Failed
 
 from flows.experiment import check_name
+from flows.graph import stages_until
 from flows.leash import Leash
 from flows.locks import alone
 from flows.notes import clear
@@ -25,6 +27,8 @@ GIVEN_UP, REFUSED, NOT_PUSHED = OTHER_ENDS = ("GivenUp", "Refused", "NotPushed")
 
 LOCK: Final = Path(".dvc/tmp/flow.lock")
 
+_AROUND: Final = re.compile(r"(?:Flow|Task) run encountered an exception:? (?:\w+: )?")
+
 TRANSFERS: Final = (5.0, 30.0, 120.0)
 """Seconds before each new try to reach a remote."""
 
@@ -34,13 +38,15 @@ def run_name() -> str:
     return flow_run.parameters.get("experiment") or flow_run.name
 
 
-def refuse(root: Path, overrides: Sequence[str]) -> State[None] | None:
+def refuse(root: Path, overrides: Sequence[str], until: str | None = None) -> State[None] | None:
     """Return the state in which a run ends that must not begin; None where it may."""
     starts = flow_run.run_count
     if starts > STARTS:
         return Failed(name=GIVEN_UP, message=f"started {STARTS} times without coming to an end")
     try:
         check_overrides(root, overrides)
+        if until:
+            stages_until(root, until)
         check_name(root, flow_run.name, replace=starts > 1)
     except UserError as error:
         return Failed(name=REFUSED, message=str(error))
@@ -56,3 +62,11 @@ def workspace(root: Path) -> Iterator[Leash]:
             yield leash
     finally:
         wait_for_server()
+
+
+def reason(state: State[Any]) -> str:
+    """Return why a run ended as it did, without what Prefect says around a sentence of ours."""
+    message = state.message or ""
+    while found := _AROUND.match(message):
+        message = message[found.end() :]
+    return message or f"it ended as {state.name}"

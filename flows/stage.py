@@ -4,7 +4,7 @@ import re
 import signal
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -87,8 +87,9 @@ def task_of(stage: Stage, leash: Leash) -> Task[[], State[None]]:
         cache_policy=NO_CACHE,  # what is stale is for DVC to say
     )
     def run() -> State[None]:
-        with device() if stage.device else nullcontext():
-            ended = follow(leash, ["dvc", "repro", "--single-item", stage.name], stage.name)
+        place: AbstractContextManager[list[str]] = device() if stage.device else nullcontext([])
+        with place as sees:
+            ended = follow(leash, [*sees, "dvc", "repro", "--single-item", stage.name], stage.name)
         said = "\n".join(ended.lines)
         if f"Stage '{stage.name}' didn't change, skipping" in said:
             return Completed(name="Unchanged", message="DVC finds nothing changed")

@@ -7,7 +7,7 @@ experiment of the run's name.
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -17,11 +17,11 @@ from prefect.states import Completed, Failed
 from flows.artifacts import show_run
 from flows.data import ingest, pull
 from flows.experiment import push, save
-from flows.graph import read_graph
+from flows.graph import read_graph, stages_until
 from flows.leash import Leash
 from flows.notify import tell
 from flows.overrides import overridden
-from flows.runs import NOT_PUSHED, TRANSFERS, refuse, run_name, workspace
+from flows.runs import NOT_PUSHED, TRANSFERS, reason, refuse, run_name, workspace
 from flows.stage import follow, step, task_of
 from tasks.common import paths
 from tasks.common.errors import UserError, command
@@ -50,6 +50,7 @@ def train(
     overrides: list[str] | None = None,
     experiment: str | None = None,
     promote: bool = False,
+    until: str | None = None,
 ) -> State[None]:
     """Run every stage that is stale, in DVC's order, and end as the gate says.
 
@@ -58,9 +59,10 @@ def train(
         overrides: changed parameters, such as `train.learning_rate=0.0002`, for this run alone.
         experiment: name of the DVC experiment and of the run; without it, the name that Prefect gives.
         promote: make the network the baseline where the verdict is *promote*.
+        until: the last stage to run, such as `train`: the test faces stay unseen, and there is no verdict.
     """
     root, name = Path.cwd(), flow_run.name
-    refused = refuse(root, overrides or [])
+    refused = refuse(root, overrides or [], until)
     if refused:
         return refused
     with workspace(root) as leash:
@@ -69,9 +71,20 @@ def train(
         else:
             step("pull", lambda: pull(root, leash), TRANSFERS)()
         with overridden(root, overrides or []):
-            verdict = _reach_verdict(root, leash, promote=promote)
+            ended = _reach(root, leash, until) if until else end_of(_reach_verdict(root, leash, promote=promote))
         pushed = step("push", lambda: push(root, leash, name), TRANSFERS)(return_state=True)
-    return end_of(verdict, pushed)
+    return ended if pushed.is_completed() else unpushed(ended)
+
+
+def _reach(root: Path, leash: Leash, until: str) -> State[None]:
+    """Bring the stages up to one of them up to date, and keep them as an experiment."""
+    stages = stages_until(root, until)
+    for stage in stages[:-1]:
+        task_of(stage, leash)()
+    last = task_of(stages[-1], leash)(return_state=True)
+    last.result()
+    step("save", lambda: save(leash, flow_run.name, only=[stage.name for stage in stages]))()
+    return Completed(message=last.message)
 
 
 def _reach_verdict(root: Path, leash: Leash, *, promote: bool) -> Verdict:
@@ -89,14 +102,17 @@ def _reach_verdict(root: Path, leash: Leash, *, promote: bool) -> Verdict:
     return verdict
 
 
-def end_of(verdict: Verdict, pushed: State[Any]) -> State[None]:
+def end_of(verdict: Verdict) -> State[None]:
     """Return the state in which a run with a verdict ends, with the gate's reasons."""
     state = Completed if verdict.verdict in ("promote", "not comparable") else Failed
-    name, reasons = ENDS[verdict.verdict], list(verdict.reasons)
-    if not pushed.is_completed():
-        reasons.append("Not pushed: the outputs lie in the local cache, and the push of the next run brings them up.")
-        name = NOT_PUSHED if name == "Completed" else name
-    return state(name=name, message="\n".join(reasons))
+    return state(name=ENDS[verdict.verdict], message="\n".join(verdict.reasons))
+
+
+def unpushed(ended: State[None]) -> State[None]:
+    """Return the end of a run whose outputs did not reach the remote."""
+    late = "Not pushed: the outputs lie in the local cache, and the push of the next run brings them up."
+    name = NOT_PUSHED if ended.name == "Completed" else ended.name
+    return ended.model_copy(update={"name": name, "message": f"{ended.message}\n{late}"})
 
 
 @command
@@ -109,13 +125,14 @@ def main() -> None:
     )
     parser.add_argument("--experiment", metavar="NAME", help="of the DVC experiment")
     parser.add_argument("--promote", action="store_true", help="make the network the baseline, if the gate says so")
+    parser.add_argument("--until", metavar="STAGE", help="the last stage to run; without it, all of them")
     parser.add_argument("--enforce", action="store_true", help="exit as the verdict says, like `tasks.gate --enforce`")
     options = vars(parser.parse_args())
     enforce = options.pop("enforce")
     state = train(**options, return_state=True)
     names = {name: decision for decision, name in ENDS.items()} | {NOT_PUSHED: "promote"}
     if state.name not in names:
-        raise UserError(state.message or f"the run ended as {state.name}")
+        raise UserError(reason(state))
     sys.exit(EXIT_STATUS[names[state.name]] if enforce else 0)
 
 

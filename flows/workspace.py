@@ -21,11 +21,10 @@ def store() -> Path:
     return Path(os.environ.get(STORE) or Path.home() / ".cache" / "facial-emotion").resolve()
 
 
-def prepare(root: Path, shared: Path) -> None:
-    """Have DVC's cache and the backups of the repository at `root` lie in `shared`."""
-    backups = shared / "backup"
+def prepare(root: Path, *, cache: Path, backups: Path) -> None:
+    """Have DVC's cache and the backups of trainings lie outside of the repository at `root`."""
     backups.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["dvc", "cache", "dir", "--local", str(shared / "cache")], cwd=root, check=True)
+    subprocess.run(["dvc", "cache", "dir", "--local", str(cache)], cwd=root, check=True)
     link = root / paths.BACKUPS
     if not link.exists():
         link.symlink_to(backups, target_is_directory=True)
@@ -38,7 +37,7 @@ def prepared(root: Path) -> bool:
 
 @command
 def main() -> None:
-    prepare(Path.cwd(), store())
+    prepare(Path.cwd(), cache=store() / "cache", backups=store() / "backup")
     say(f"DVC's cache and the backups of trainings lie in {store()}")
 
 

@@ -8,10 +8,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from model.training.cost import Spent
+
 
 @dataclass(frozen=True)
 class Epoch:
-    """The figures of one epoch: mean loss and accuracy on training batches as seen, and on the validation faces."""
+    """The figures of one epoch: mean loss and accuracy on training batches as seen, and on the validation faces.
+
+    With soft targets, the label that counts as right in training is the likeliest one of the target.
+    """
 
     loss: float
     accuracy: float
@@ -28,11 +33,13 @@ class Progress:
         history: one entry an epoch that is done.
         best_epoch: index of the best one so far, or None before the first.
         best_weights: every variable of the network as it was then.
+        spent: the time that it took.
     """
 
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int | None = None
     best_weights: list[np.ndarray] = field(default_factory=list)
+    spent: Spent = field(default_factory=Spent)
 
 
 class Backup:
@@ -45,7 +52,8 @@ class Backup:
         """Write network, optimizer, random state and progress; the old file stays until this one is whole."""
         arrays = {f"variable_{i}": array for i, array in enumerate(variables(network))}
         arrays |= {f"best_{i}": array for i, array in enumerate(progress.best_weights)}
-        note = {"history": [asdict(epoch) for epoch in progress.history], "best_epoch": progress.best_epoch}
+        history = [asdict(epoch) for epoch in progress.history]
+        note = {"history": history, "best_epoch": progress.best_epoch, "spent": asdict(progress.spent)}
         arrays["note"] = np.frombuffer(json.dumps(note).encode(), np.uint8)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".part")
@@ -64,7 +72,8 @@ class Backup:
             for i, variable in enumerate(_variables(network)):
                 variable.assign(saved[f"variable_{i}"])
             best = [saved[f"best_{i}"] for i in range(len(network.variables))] if note["best_epoch"] is not None else []
-        return Progress([Epoch(**epoch) for epoch in note["history"]], note["best_epoch"], best)
+        history = [Epoch(**epoch) for epoch in note["history"]]
+        return Progress(history, note["best_epoch"], best, Spent(**note["spent"]))
 
 
 def variables(network: keras.Model) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import keras
 import numpy as np
@@ -12,13 +13,31 @@ from model.training.augmentation import Augmentation
 
 @dataclass(frozen=True)
 class Labelled:
-    """Faces uint8 [n, side, side] and their labels, integers [n] of 0 to 6."""
+    """Faces with their labels.
+
+    Attributes:
+        faces: uint8 [n, side, side].
+        labels: integers [n] of 0 to 6.
+        targets: float32 [n, 7], rows that sum to 1: what the loss holds the network to, in place of the labels.
+    """
 
     faces: np.ndarray
     labels: np.ndarray
+    targets: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def label_weights(kind: Literal["none", "balanced", "effective"], labels: np.ndarray, beta: float) -> np.ndarray | None:
+    """Return the say of each label in the loss, float32 [7], or None where each face has the same; `beta` as below."""
+    match kind:
+        case "none":
+            return None
+        case "balanced":
+            return balanced_weights(labels)
+        case "effective":
+            return effective_weights(labels, beta)
 
 
 def balanced_weights(labels: np.ndarray) -> np.ndarray:
@@ -26,6 +45,22 @@ def balanced_weights(labels: np.ndarray) -> np.ndarray:
     counts = np.bincount(labels, minlength=len(LABELS))
     weights = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
     return np.where(counts > 0, weights, 0).astype(np.float32)
+
+
+def effective_weights(labels: np.ndarray, beta: float) -> np.ndarray:
+    """Weigh each label by the inverse of its effective number of faces (Cui et al. 2019, "Class-Balanced Loss").
+
+    Args:
+        labels: integers [n] of 0 to 6.
+        beta: 0 gives labels equal weights; the nearer to 1, the nearer they are to the inverse of the label's faces.
+
+    Returns:
+        float32 [7], in proportion to (1 - beta) / (1 - beta^faces), summing to the number of labels present; 0 for an
+        absent label.
+    """
+    counts = np.bincount(labels, minlength=len(LABELS))
+    weights = np.where(counts > 0, (1 - beta) / (1 - beta ** np.maximum(counts, 1)), 0)
+    return (weights * np.count_nonzero(counts) / weights.sum()).astype(np.float32)
 
 
 class Batches(keras.utils.PyDataset):
@@ -62,12 +97,16 @@ class Batches(keras.utils.PyDataset):
         return math.ceil(len(self._data) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-        """Return faces uint8 [b, side, side], one-hot labels float32 [b, 7] and, with class weights, float32 [b]."""
+        """Return faces uint8 [b, side, side], targets float32 [b, 7] and, with class weights, those of the labels [b].
+
+        The targets are the labels one-hot, where the data has no others.
+        """
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         faces, labels = self._data.faces[rows], self._data.labels[rows]
+        targets = one_hot(labels) if self._data.targets is None else self._data.targets[rows]
         if self._augment is not None and self._seed is not None:
             faces = self._augment(faces, np.random.default_rng((*self._seed, index)))
-        return (faces, one_hot(labels)) if self._weights is None else (faces, one_hot(labels), self._weights[labels])
+        return (faces, targets) if self._weights is None else (faces, targets, self._weights[labels])
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:

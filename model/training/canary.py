@@ -5,12 +5,13 @@ import numpy as np
 
 from model.training.batches import Labelled, one_hot
 from model.training.fitting import TrainingError
+from model.training.losses import CROSSENTROPY, Objective
 
 FACES, STEPS, ENOUGH = 32, 150, 0.75
 """Faces in the batch, most steps on it, and the accuracy on it that is proof."""
 
 
-def prove_learning(network: keras.Model, data: Labelled, seed: int) -> int:
+def prove_learning(network: keras.Model, data: Labelled, seed: int, objective: Objective = CROSSENTROPY) -> int:
     """Overfit one small batch with Adam; give a network of its own, since it is spoilt for the run.
 
     A device or a network that computes wrongly stays near chance here (Karpathy 2019, "A Recipe for Training Neural
@@ -20,6 +21,7 @@ def prove_learning(network: keras.Model, data: Labelled, seed: int) -> int:
         network: freshly built, giving logits.
         data: faces to draw the batch from, evenly by label where that is possible.
         seed: of the draw.
+        objective: what is lowered.
 
     Returns:
         The number of steps that it took.
@@ -29,9 +31,7 @@ def prove_learning(network: keras.Model, data: Labelled, seed: int) -> int:
     """
     rows = _even(data.labels, np.random.default_rng(seed))
     faces, labels = data.faces[rows], one_hot(data.labels[rows])
-    network.compile(
-        keras.optimizers.Adam(1e-3), keras.losses.CategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
-    )
+    network.compile(keras.optimizers.Adam(1e-3), objective.build(), metrics=["accuracy"])
     loss = accuracy = float("nan")
     for step in range(1, STEPS + 1):
         loss, accuracy = (float(value) for value in network.train_on_batch(faces, labels))
@@ -42,7 +42,7 @@ def prove_learning(network: keras.Model, data: Labelled, seed: int) -> int:
     raise TrainingError(
         f"after {STEPS} steps on one batch of {len(rows)} faces, accuracy is {accuracy:.0%} (loss {loss:.3g}) where a "
         f"working network reaches {ENOUGH:.0%}: the device computes wrongly (try train.device: cpu) or the network "
-        "can't learn (look at model.dropout and model.filters); train.canary: false trains all the same"
+        "can't learn (look at model.dropout, model.filters and train.loss); train.canary: false trains all the same"
     )
 
 

@@ -8,10 +8,16 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from model.labels import LABELS
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup, Epoch, Progress
-from model.training.batches import Batches, Labelled, balanced_weights
+from model.training.batches import Batches, Labelled, label_weights
+from model.training.cost import Spent
+from model.training.losses import CROSSENTROPY, Objective
 from model.training.optimizers import Recipe
+
+_VALIDATED = 256
+"""Faces to a forward pass of validation; it bounds the memory."""
 
 
 class TrainingError(RuntimeError):
@@ -27,8 +33,9 @@ class Fitting:
     batch_size: int
     seed: int
     augment: Augmentation
-    label_smoothing: float = 0.0
-    class_weights: Literal["none", "balanced"] = "none"
+    objective: Objective = CROSSENTROPY
+    class_weights: Literal["none", "balanced", "effective"] = "none"
+    class_beta: float = 0.0
     monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy"
     patience: int = 0
 
@@ -68,13 +75,13 @@ def fit(
     """
     _compile(network, fitting, steps=fitting.epochs * math.ceil(len(train) / fitting.batch_size))
     progress = _resume(network, backup, watch)
-    weights = balanced_weights(train.labels) if fitting.class_weights == "balanced" else None
+    weights = label_weights(fitting.class_weights, train.labels, fitting.class_beta)
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
         index = len(progress.history)
         seed = (fitting.seed, index)
         batches = Batches(train, fitting.batch_size, seed=seed, augment=fitting.augment, weights=weights)
         guard = _Guard(index, fitting.batch_size, len(train), watch)
-        figures = _epoch(network, batches, validation, guard)
+        figures = _epoch(network, batches, validation, guard, progress.spent)
         _note(network, progress, figures, fitting)
         if backup:
             backup.save(network, progress)
@@ -98,19 +105,34 @@ def _restore_best(network: keras.Model, progress: Progress) -> None:
 def _compile(network: keras.Model, fitting: Fitting, steps: int) -> None:
     network.compile(
         optimizer=fitting.recipe.build(steps),
-        loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=fitting.label_smoothing),
+        loss=fitting.objective.build(),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     network.optimizer.build(network.trainable_variables)  # so that a backup has where to go
 
 
-def _epoch(network: keras.Model, batches: Batches, validation: Labelled, guard: "_Guard") -> Epoch:
-    logs = network.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[guard]).history
-    val_loss, val_accuracy = network.evaluate(Batches(validation, 256), verbose=0)
+def _epoch(network: keras.Model, batches: Batches, validation: Labelled, guard: "_Guard", spent: Spent) -> Epoch:
+    with spent.on("training"):
+        logs = network.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[guard]).history
+    with spent.on("validation"):
+        val_loss, val_accuracy = network.evaluate(Batches(validation, _VALIDATED), verbose=0)
     if not math.isfinite(val_loss):
         raise TrainingError(_diverged("validation loss", val_loss, f"after epoch {guard.index + 1}"))
     rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
     return Epoch(float(logs["loss"][0]), float(logs["accuracy"][0]), float(val_loss), float(val_accuracy), rate)
+
+
+def macro_f1(network: keras.Model, data: Labelled) -> float:
+    """Return the mean of the labels' F1 of a network that `fit` left, 0 to 1.
+
+    It is scikit-learn's `f1_score` over all seven labels with `zero_division=0`: one that is neither there nor
+    predicted counts as 0.
+    """
+    predicted = network.predict(Batches(data, _VALIDATED), verbose=0).argmax(axis=1)
+    classes = len(LABELS)
+    confusion = np.bincount(data.labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    both = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return float((2 * confusion.diagonal() / np.maximum(both, 1)).mean())
 
 
 def _note(network: keras.Model, progress: Progress, figures: Epoch, fitting: Fitting) -> None:

@@ -35,9 +35,8 @@ def _in_order(ends: list[float]) -> list[float]:
     return ends
 
 
-Range = Annotated[
-    list[Annotated[float, Field(ge=0, le=255)]], Field(min_length=2, max_length=2), AfterValidator(_in_order)
-]
+Grey = Annotated[float, Field(ge=0, le=255)]
+Range = Annotated[list[Grey], Field(min_length=2, max_length=2), AfterValidator(_in_order)]
 
 
 class Section(BaseModel):
@@ -121,7 +120,7 @@ class EarlyStopping(Section):
 
 
 class Train(Section):
-    """How the network learns."""
+    """How the network learns; `focal_gamma` and `dice_smooth` belong to one loss each, label smoothing to all."""
 
     seed: Seed
     epochs: Positive
@@ -136,8 +135,15 @@ class Train(Section):
     schedule: Literal["constant", "cosine", "one_cycle"]
     warmup: Share
     """Share of all steps in which the rate rises; for `cosine` and `one_cycle`."""
+    loss: Literal["crossentropy", "dice", "focal"]
+    focal_gamma: Annotated[float, Field(ge=0)]
+    dice_smooth: Annotated[float, Field(gt=0)]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    class_weights: Literal["none", "balanced"]
+    class_weights: Literal["none", "balanced", "effective"]
+    class_beta: Annotated[float, Field(ge=0, lt=1)]
+    """Of `effective`: 0 weighs all labels alike, almost 1 by the inverse of their faces (Cui et al. 2019)."""
+    vote_share: Share
+    """Of FER+'s crowd votes in a face's target; the rest is its label, as all is where a face has no votes."""
     early_stopping: EarlyStopping
     deterministic: bool
     """Two runs on one machine give the same weights."""
@@ -266,14 +272,12 @@ def _sentence(fault: Any, values: Any) -> str:
     if fault["type"] == "extra_forbidden":
         known = _names(steps[:-1])
         near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
-        prefix = ".".join(steps[:-1])
-        full = f"{prefix}.{near[0]}" if near and prefix else (near[0] if near else "")
+        full = ".".join([*steps[:-1], *near])
         meant = f"did you mean {full}?" if near else f"expected one of {', '.join(known)}"
         return f"{name} is not a parameter; {meant}"
     if fault["type"] == "missing":
         return f"{name} is missing; add it (tasks/common/params.py describes it)"
-    message = fault["msg"][:1].lower() + fault["msg"][1:]
-    return f"{name}: found {fault['input']!r}; {message}"
+    return f"{name}: found {fault['input']!r}; {fault['msg'][:1].lower()}{fault['msg'][1:]}"
 
 
 def _names(steps: list[str]) -> list[str]:

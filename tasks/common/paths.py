@@ -18,6 +18,7 @@ EVALUATION: Final = OUTPUTS / "evaluation.json"
 METRICS: Final = Path("metrics")
 VALIDATION: Final = METRICS / "validation.json"
 TRAINING: Final = METRICS / "training.json"
+COST: Final = METRICS / "cost.json"
 SCORES: Final = METRICS / "scores.json"
 VERDICT: Final = METRICS / "verdict.json"
 

@@ -18,6 +18,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.flows.pool import Worker
 from tests.workspaces import commit, environment
 
 TOY = """
@@ -29,7 +30,7 @@ for epoch in range(1, epochs + 1):
 open("outputs/toy.txt", "w").write(str(epochs))
 """
 
-STAGES = {
+STAGES: dict[str, dict[str, Any]] = {
     "prepare": {"cmd": "echo prepared", "deps": ["data/faces.parquet"], "outs": []},
     "train": {
         "cmd": "python toy.py",
@@ -87,8 +88,8 @@ class Server:
         return self.ask("flow_runs/filter", flow_runs={"name": {"any_": [name]}})[0]
 
     def task_runs(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return the task runs of a flow run, by their names."""
-        runs = self.ask("task_runs/filter", flow_runs={"name": {"any_": [name]}})
+        """Return the task runs of the flow runs of a name, by their own names; of several, the last."""
+        runs = self.ask("task_runs/filter", flow_runs={"name": {"any_": [name]}}, sort="END_TIME_DESC")[::-1]
         return {run["name"]: run for run in runs}
 
     def artifacts(self, name: str) -> dict[str, dict[str, Any]]:
@@ -148,6 +149,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         patch.setenv("PREFECT_API_URL", server.url)
         yield server
     server.stop()
+
+
+@pytest.fixture
+def workers() -> Iterator[list[Worker]]:
+    """A list for the workers of a test, which are ended after it."""
+    started: list[Worker] = []
+    yield started
+    for worker in started:
+        worker.stop()
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,25 @@ def test_a_promoted_network_is_a_baseline_in_the_experiment(promotable, server: 
     assert {"baseline/better.json", "baseline/better.parquet"} <= set(held)
 
 
+def test_what_lies_here_is_promoted_committed_and_tagged(promotable):
+    before = run(promotable, "git", "rev-parse", "HEAD")
+    (promotable / "flows" / "graph.py").open("a").write("# changed\n")
+    said = run(promotable, "python", "-m", "flows.promote", ok=False)
+    assert "flows/graph.py: changed and not committed" in said
+    run(promotable, "git", "checkout", "--quiet", "flows")
+    assert "tagged: facial-emotion@v1.0.0" in run(promotable, "python", "-m", "flows.promote")
+    assert run(promotable, "git", "rev-parse", "HEAD^") == before
+    assert run(promotable, "git", "rev-parse", "facial-emotion@v1.0.0^{}") == run(
+        promotable, "git", "rev-parse", "HEAD"
+    )
+    held = run(promotable, "git", "ls-tree", "--name-only", "HEAD", "baseline/").split()
+    assert {"baseline/v1.json", "baseline/v1.parquet"} <= set(held)
+    assert "tagged: facial-emotion@v2.0.0" in run(promotable, "python", "-m", "flows.promote", "wider")
+    (promotable / paths.MODEL).write_bytes(b"another network")
+    assert "it is not what metrics/verdict.json judged" in run(promotable, "python", "-m", "flows.promote", ok=False)
+    assert len(run(promotable, "git", "tag").split()) == 2
+
+
 def test_without_the_wish_or_the_verdict_nothing_is_promoted(promotable, server: Server):
     run(promotable, *FLOW, "--experiment", "modest")
     assert "promote" not in server.task_runs("modest")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from flows.graph import read_graph
-from flows.train import end_of
+from flows.train import end_of, unpushed
 from tasks.common import paths
 from tasks.gate.verdict import Decision, Verdict
 from tests.flows.conftest import Server, exps
@@ -150,16 +150,15 @@ def test_without_a_server_a_run_brings_its_own(workspace, origin, monkeypatch):
     ],
 )
 def test_a_run_ends_as_the_gate_says_with_its_sentences(decision: Decision, type_: str, name: str):
-    from prefect.states import Completed, Failed  # noqa: PLC0415 - slow
-
     verdict = Verdict(
         verdict=decision, baseline=None, synthetic=True, reasons=("first reason", "second"), checks=(), hashes=()
     )
-    state = end_of(verdict, Completed())
+    state = end_of(verdict)
     assert (state.type.name, state.name, state.message) == (type_, name, "first reason\nsecond")
-    unpushed = end_of(verdict, Failed())
-    assert unpushed.type is state.type
-    assert "Not pushed" in (unpushed.message or "")
+    late = unpushed(state)
+    assert late.type is state.type
+    assert late.name == ("NotPushed" if decision == "promote" else name)
+    assert "Not pushed" in (late.message or "")
 
 
 def test_nobody_is_needed_to_have_a_name_in_git(toy, server: Server, monkeypatch):

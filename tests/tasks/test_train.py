@@ -1,5 +1,6 @@
 """Training as DVC runs it: a process of its own that may be killed at any moment."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,9 +10,16 @@ import time
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from model.labels import LABELS
 from tasks.common import paths
-from tasks.common.tables import Faces, Split, write_faces, write_split
+from tasks.common.errors import UserError
+from tasks.common.params import Params, check_params
+from tasks.common.tables import VOTES, Faces, Split, read_faces, read_split, write_faces, write_split
+from tasks.train import labelled, run_key, soft_targets
 from tests.conftest import ROOT
 
 
@@ -23,7 +31,17 @@ def params(**train):
     return values
 
 
-def workspace(folder, **train):
+def checked(**train) -> Params:
+    return check_params(params(**train), "here")
+
+
+def table(emotion, votes):
+    n = len(emotion)
+    pixels = np.zeros((n, 48, 48), np.uint8)
+    return Faces(np.arange(n, dtype=np.int32), emotion, np.array(["Training"] * n, object), pixels, votes)
+
+
+def workspace(folder, votes=None, **train):
     n = 160
     rng = np.random.default_rng(0)
     emotion = (np.arange(n) % 7).astype(np.int8)
@@ -31,7 +49,7 @@ def workspace(folder, **train):
     pixels += (np.arange(48) // (emotion[:, None] + 1) % 2 * 100).astype(np.uint8)[:, None, :]
     usage = np.array(["Training"] * 128 + ["PublicTest"] * 32, object)
     row = np.arange(n, dtype=np.int32)
-    write_faces(folder / paths.FACES, Faces(row, emotion, usage, pixels))
+    write_faces(folder / paths.FACES, Faces(row, emotion, usage, pixels, votes))
     subset = np.where(usage == "Training", "train", "validation").astype(object)
     write_split(folder / paths.SPLIT, Split(row, subset, np.array(["none"] * n, object)))
     (folder / paths.PARAMS).write_text(yaml.safe_dump(params(**train)))
@@ -74,6 +92,35 @@ def test_a_run_leaves_model_history_and_figures_and_no_backup(uninterrupted):
     assert not list((uninterrupted / paths.BACKUPS).iterdir())
 
 
+def cost(folder):
+    return json.loads((folder / paths.COST).read_text())
+
+
+def spend(folder, seconds):
+    """Add to the time that a killed training notes as spent."""
+    (path,) = (folder / paths.BACKUPS).glob("*/state.npz")
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    note = json.loads(arrays["note"].tobytes())
+    note["spent"]["training"] += seconds
+    arrays["note"] = np.frombuffer(json.dumps(note).encode(), np.uint8)
+    np.savez(path, **arrays)
+
+
+def test_a_run_tells_its_figures_and_its_cost(uninterrupted):
+    figures = json.loads((uninterrupted / paths.TRAINING).read_text())
+    assert list(figures) == ["epochs", "best_epoch", "val_loss", "val_accuracy", "val_macro_f1", "val_faces"]
+    assert figures["val_faces"] == 32
+    assert 0 <= figures["val_macro_f1"] <= 1
+    spent = cost(uninterrupted)
+    assert list(spent) == ["device", "seconds", "gpu_hours", "faces_per_second", "peak_memory_mb"]
+    assert spent["device"].startswith("CPU, ")
+    assert spent["gpu_hours"] == 0
+    # Three epochs of 128 faces, and the validation's time on top.
+    assert spent["seconds"] > 3 * 128 / spent["faces_per_second"] > 0
+    assert spent["peak_memory_mb"] > 100
+
+
 def test_killed_in_mid_training_it_loses_at_most_one_epoch_and_ends_the_same(tmp_path, uninterrupted):
     folder = workspace(tmp_path)
     process = start(folder)
@@ -83,10 +130,12 @@ def test_killed_in_mid_training_it_loses_at_most_one_epoch_and_ends_the_same(tmp
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (folder / paths.MODEL).exists()
+    spend(folder, 5000)
     code, said = finish(folder)
     assert code == 0, said
     assert "going on from .backup/" in said
     assert outputs(folder) == outputs(uninterrupted)
+    assert 5000 < cost(folder)["seconds"] < 5000 + 300
     assert not list((folder / paths.BACKUPS).iterdir())
 
 
@@ -124,6 +173,10 @@ def test_a_second_training_of_the_same_run_is_told_of_the_first(tmp_path):
     [
         ({"device": "gpu"}, "train.device is gpu, and tensorflow sees none"),
         ({"learning_rate": 1e30, "optimizer": "sgd"}, "lower train.learning_rate"),
+        (
+            {"vote_share": 0.5},
+            "train.vote_share: found 0.5, and no training face in data/faces.parquet has crowd votes",
+        ),
         ({"epohcs": 3}, "train.epohcs is not a parameter; did you mean train.epochs?"),
     ],
 )
@@ -133,3 +186,70 @@ def test_what_cannot_go_well_ends_with_one_sentence(tmp_path, change, sentence):
     assert said.splitlines()[-1].startswith("error: ")
     assert sentence in said
     assert "Traceback" not in said
+
+
+NAMED = {"anger": "angry", "happiness": "happy", "sadness": "sad"}
+"""FER+'s emotions that FER2013 calls by another name."""
+
+
+@settings(max_examples=50, deadline=None)
+@given(votes=arrays(np.uint8, (6, 10), elements=st.integers(0, 10)), share=st.floats(0, 1), seed=st.integers(0, 99))
+def test_soft_targets_mix_each_label_with_its_own_votes(votes, share, seed):
+    votes[0, VOTES.index("happiness")] = 1
+    votes[1, :7] = 0
+    emotion = np.random.default_rng(seed).integers(0, 7, 6).astype(np.int8)
+    targets = soft_targets(table(emotion, votes), share)
+    assert targets.dtype == np.float32
+    assert targets.shape == (6, 7)
+    np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
+    for label, counts, target in zip(emotion, votes, targets, strict=True):
+        for vote, count in zip(VOTES[:7], counts, strict=False):
+            at, total = LABELS.index(NAMED.get(vote, vote)), counts[:7].sum()
+            own = float(at == label)
+            expected = (1 - share) * own + share * count / total if total else own
+            assert target[at] == pytest.approx(expected, abs=1e-6)
+
+
+def test_votes_for_none_of_the_seven_are_no_votes():
+    votes = np.zeros((3, 10), np.uint8)
+    votes[:, 7:] = 3
+    for faces in (table(np.zeros(3, np.int8), votes), table(np.zeros(3, np.int8), None)):
+        with pytest.raises(UserError, match=r"train\.vote_share: found 1, .*`--votes fer2013new\.csv`, or set it to 0"):
+            soft_targets(faces, 1.0)
+
+
+def test_crowd_votes_reach_the_training_faces_alone_and_make_a_run_of_its_own(tmp_path):
+    votes = np.random.default_rng(0).integers(0, 5, (160, 10), dtype=np.uint8)
+    workspace(tmp_path, votes)
+    faces, split = read_faces(tmp_path / paths.FACES), read_split(tmp_path / paths.SPLIT)
+    train, validation = labelled(faces, split, "train", 0.3), labelled(faces, split, "validation")
+    np.testing.assert_array_equal(train.targets, soft_targets(faces, 0.3)[:128])
+    assert validation.targets is None
+    assert labelled(faces, split, "train").targets is None
+    other = Faces(faces.row, faces.emotion, faces.usage, faces.pixels, votes[::-1])
+    shared, plain = checked(vote_share=0.3), checked()
+    assert run_key(shared, faces, split) != run_key(shared, other, split)
+    assert run_key(plain, faces, split) == run_key(plain, other, split)
+
+
+def test_a_training_on_soft_targets_and_effective_weights_with_another_loss_ends_well(tmp_path):
+    votes = np.random.default_rng(0).integers(0, 5, (160, 10), dtype=np.uint8)
+    changed = {"loss": "focal", "class_weights": "effective", "vote_share": 0.5, "epochs": 1, "canary": True}
+    code, said = finish(workspace(tmp_path, votes, **changed))
+    assert code == 0, said
+    assert "canary: one batch learnt" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"loss": "hinge"}, "train.loss: found 'hinge'"),
+        ({"focal_gamma": -0.1}, "train.focal_gamma: found -0.1"),
+        ({"dice_smooth": 0.0}, "train.dice_smooth: found 0.0"),
+        ({"class_beta": 1.0}, "train.class_beta: found 1.0"),
+        ({"vote_share": 1.5}, "train.vote_share: found 1.5"),
+    ],
+)
+def test_knobs_of_the_loss_have_their_ranges(change, sentence):
+    with pytest.raises(UserError, match=sentence):
+        checked(**change)

@@ -1,13 +1,17 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from model.networks import build
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup
-from model.training.batches import Batches, Labelled, balanced_weights
+from model.training.batches import Batches, Labelled, balanced_weights, effective_weights, label_weights
 from model.training.canary import prove_learning
-from model.training.fitting import Fitting, TrainingError, Watch, fit
+from model.training.fitting import Fitting, TrainingError, Watch, fit, macro_f1
+from model.training.losses import Objective
 from model.training.optimizers import Recipe
 from model.training.saving import save_network
 
@@ -46,6 +50,39 @@ def test_a_network_learns_and_keeps_its_best_epoch():
     assert progress.best_epoch == accuracies.index(max(accuracies))
     for now, best in zip(weights, progress.best_weights, strict=True):
         assert (now == best).all()
+
+
+@pytest.mark.parametrize("loss", ["crossentropy", "dice", "focal"])
+def test_a_network_learns_with_each_loss(loss):
+    _, progress = trained(recipe(epochs=8, objective=Objective(loss, label_smoothing=0.1)))
+    assert progress.history[progress.best_epoch].val_accuracy > 0.5
+    losses = [epoch.loss for epoch in progress.history]
+    assert losses[-1] < losses[0]
+
+
+def test_a_network_learns_the_targets_where_they_are_not_the_labels():
+    def next_label(labels):
+        return (labels + 1) % 7
+
+    data, validation = bars(112), bars(56, seed=1)
+    targets = np.eye(7, dtype=np.float32)[next_label(data.labels)]
+    keras.utils.set_random_seed(3)
+    network = build("compact", **TINY)
+    moved = Labelled(validation.faces, next_label(validation.labels))
+    progress = fit(network, Labelled(data.faces, data.labels, targets), moved, recipe(epochs=8))
+    assert progress.history[progress.best_epoch].val_accuracy > 0.5
+
+
+def test_macro_f1_is_scikit_learns_also_where_a_label_is_absent():
+    keras.utils.set_random_seed(3)
+    network = build("compact", **TINY)
+    fit(network, bars(112), bars(56, seed=1), recipe(epochs=4))
+    few = bars(300, seed=2)
+    few = Labelled(few.faces[few.labels < 5], few.labels[few.labels < 5].astype(np.int8))
+    for data in (bars(300, seed=2), few):
+        said = network.predict(data.faces, verbose=0).argmax(axis=1)
+        expected = f1_score(data.labels, said, labels=range(7), average="macro", zero_division=0)
+        assert macro_f1(network, data) == pytest.approx(expected)
 
 
 def test_a_training_that_was_cut_off_ends_as_one_that_was_not(tmp_path):
@@ -114,6 +151,47 @@ def test_balanced_weights_give_each_label_the_same_say():
     weights = balanced_weights(labels)
     np.testing.assert_allclose([weights[label] * np.sum(labels == label) for label in (0, 1, 3)], 100 / 3, rtol=1e-6)
     assert weights[[2, 4, 5, 6]].tolist() == [0, 0, 0, 0]
+
+
+@settings(deadline=None)
+@given(
+    counts=st.lists(st.integers(0, 3000), min_size=7, max_size=7).filter(any),
+    beta=st.floats(0, 1, exclude_max=True),
+)
+def test_effective_weights_are_the_formula_s_and_sum_to_the_labels_present(counts, beta):
+    weights = effective_weights(np.repeat(np.arange(7, dtype=np.int8), counts), beta)
+    present = np.flatnonzero(counts)
+    # 1 + beta + … + beta^(n-1), summed term by term: (1 - beta^n) / (1 - beta) without its cancellation.
+    effective = np.array([np.sum(beta ** np.arange(counts[label])) for label in present])
+    expected = len(present) / effective / np.sum(1 / effective)
+    np.testing.assert_allclose(weights[present], expected, rtol=1e-5)
+    assert weights.sum() == pytest.approx(len(present))
+    assert not np.delete(weights, present).any()
+    assert weights.dtype == np.float32
+
+
+def test_the_ends_of_beta_are_no_weights_and_balanced_ones():
+    labels = np.repeat([0, 1, 3], [10, 30, 60])
+    assert effective_weights(labels, 0.0).tolist() == [1, 1, 0, 1, 0, 0, 0]
+    almost, balanced = effective_weights(labels, 1 - 1e-9), balanced_weights(labels)
+    np.testing.assert_allclose(almost / almost.sum(), balanced / balanced.sum(), rtol=1e-5)
+
+
+def test_class_weights_go_by_name():
+    labels = bars(30).labels[:24]
+    assert label_weights("none", labels, 0.9) is None
+    assert (label_weights("balanced", labels, 0.9) == balanced_weights(labels)).all()
+    assert (label_weights("effective", labels, 0.9) == effective_weights(labels, 0.9)).all()
+
+
+def test_targets_follow_their_faces_and_weights_the_labels():
+    targets = np.random.default_rng(0).dirichlet(np.ones(7), 20).astype(np.float32)
+    data = Labelled(np.arange(20, dtype=np.uint8)[:, None, None], np.arange(20) % 7, targets)
+    batches = Batches(data, 6, seed=(0, 3), weights=np.arange(7, dtype=np.float32))
+    for faces, held_to, weights in (batches[i] for i in range(len(batches))):
+        rows = faces[:, 0, 0]
+        assert (held_to == targets[rows]).all()
+        assert (weights == rows % 7).all()
 
 
 def test_class_weights_reach_the_loss():

@@ -1,0 +1,49 @@
+"""A place of its own for a run on this machine: a clone that is gone after it, while what it made stays."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from dvc.repo import Repo
+
+from flows.experiment import git
+from flows.workspace import prepare
+from tasks.common import paths
+
+PLACES: Final = Path(".dvc/tmp/places")
+
+
+@contextmanager
+def place(root: Path, name: str) -> Iterator[Path]:
+    """Have a clone of the repository at `root`, with its uncommitted changes, its DVC cache and its backups.
+
+    Experiments that are pushed to the clone's origin land in `root`.
+
+    Raises:
+        UserError: git refused; in its words.
+    """
+    folder = root / PLACES / name
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    git(root, "clone", "--quiet", str(root), str(folder))
+    try:
+        _bring_changes(root, folder)
+        local = root / ".dvc" / "config.local"
+        if local.exists():
+            shutil.copy(local, folder / ".dvc")
+        with Repo(str(root)) as repo:
+            cache = Path(repo.cache.local_cache_dir)
+        prepare(folder, cache=cache, backups=root / paths.BACKUPS)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bring_changes(root: Path, folder: Path) -> None:
+    """Change what git tracks in the clone as it is changed in the repository."""
+    changes = subprocess.run(["git", "diff", "--binary", "HEAD"], cwd=root, capture_output=True, check=True).stdout
+    if changes:
+        subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=folder, input=changes, check=True)

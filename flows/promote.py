@@ -1,0 +1,71 @@
+"""Make the network that lies here the baseline, commit it, and tag the commit as a version: `make promote`.
+
+The tag is of the kind that DVC's model registry (GTO) reads: `facial-emotion@v3.0.0` is the third version of the
+artifact `facial-emotion` of dvc.yaml.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from flows.data import PIN
+from flows.experiment import git
+from tasks.common import paths
+from tasks.common.console import say
+from tasks.common.errors import UserError, command
+from tasks.gate.verdict import read_verdict
+
+ARTIFACT: Final = "facial-emotion"
+
+LOCK: Final = "dvc.lock"
+
+
+def next_version(tags: list[str]) -> int:
+    """Return the number of the version after those that are tagged."""
+    found = (re.fullmatch(rf"{ARTIFACT}@v(\d+)\.\d+\.\d+", tag) for tag in tags)
+    return max((int(one[1]) for one in found if one), default=0) + 1
+
+
+def of_a_run(root: Path, name: str) -> list[str]:
+    """Return the files that say which run it was, and that git tracks or is about to."""
+    made = [paths.BASELINES / f"{name}.json", paths.BASELINES / f"{name}.parquet"]
+    metrics = sorted(path.relative_to(root) for path in (root / paths.VERDICT.parent).glob("*.json"))
+    return [str(path) for path in (*made, paths.PARAMS, Path(PIN), Path(LOCK), *metrics) if (root / path).exists()]
+
+
+def check_nothing_else_is_changed(root: Path) -> None:
+    """Check that the commit can tell the whole of the run: code and graph are those of a commit.
+
+    Raises:
+        UserError: something else that git tracks is changed.
+    """
+    run = {str(paths.PARAMS), PIN, LOCK}
+    changed = git(root, "diff", "--name-only", "HEAD").splitlines()
+    others = [path for path in changed if path not in run and not path.startswith(f"{paths.VERDICT.parent}/")]
+    if others:
+        raise UserError(f"{', '.join(others)}: changed and not committed; commit, run `dvc repro`, and promote then")
+
+
+@command
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m flows.promote", description=__doc__.splitlines()[0])
+    parser.add_argument("name", nargs="?", help="of the baseline; without it, the version, such as v3")
+    root = Path.cwd()
+    version = next_version(git(root, "tag", "--list").split())
+    name = parser.parse_args().name or f"v{version}"
+    check_nothing_else_is_changed(root)
+    if subprocess.run([sys.executable, "-m", "tasks.promote", name], check=False).returncode:
+        sys.exit(1)  # it has said why
+    files, tag = of_a_run(root, name), f"{ARTIFACT}@v{version}.0.0"
+    reason = next(iter(read_verdict(paths.VERDICT).reasons), "")
+    git(root, "add", "--", *files)
+    git(root, "commit", "--quiet", "--message", f"Promote {name}\n\n{reason}", "--", *files)
+    git(root, "tag", "--annotate", tag, "--message", f"{name}: {reason}")
+    say(f"tagged: {tag}; `git push --follow-tags` and `dvc push` share it")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""All runs of a sweep, as many at once as there are devices: `python -m flows.tune capstone`, or `make tune`.
+
+Each becomes a DVC experiment. What is there already is not run again, and a training that was killed goes on from its
+last epoch: the same command, given again, takes a sweep up where it stopped.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import yaml
+from optuna.trial import Trial, TrialState
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture, wait
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
+from prefect.states import Completed, Failed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from flows.attempt import Asked, Here, Pool, Way, is_made
+from flows.experiment import experiments, git
+from flows.leaderboard import compare, read_published
+from flows.locks import gpus
+from flows.notify import tell
+from flows.runs import reason
+from flows.search import PrunedError, best, open_study, propose, reporting, settings_of, trials
+from flows.server import patiently
+from flows.stage import StageError, step
+from flows.sweeps import SWEEPS, Planned, Search, Sweep, check_search, overrides, path_of, plan, read_sweep
+from tasks.common import paths
+from tasks.common.errors import UserError, command
+from tasks.common.processes import exclusive
+from tasks.leaderboard.table import honesty, rows
+from tasks.leaderboard.table import show as print_table
+
+LAST: Final = "train"
+"""The stage with which a run ends that is not to see the test faces."""
+
+WIDTH: Final = 64
+"""Runs of a pool that are followed at once; how many of them are at work, its limit says."""
+
+INCOMPLETE: Final = "Incomplete"
+"""Name of the state in which a sweep ends some of whose runs failed."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A sweep at work."""
+
+    root: Path
+    name: str
+    sweep: Sweep
+    way: Way
+
+    def make(self, name: str, settings: dict[str, Any], until: str | None, hear: Callable[[str], None]) -> State[None]:
+        """Make one run, where it is not there already."""
+        if is_made(self.root, name, settings):
+            return Completed(name="Unchanged", message=f"the experiment {name} is there")
+        self.way.run(Asked(name, settings, until), hear)
+        return Completed(message=f"the experiment {name}")
+
+    @property
+    def until(self) -> str | None:
+        """The last stage of each run."""
+        return None if self.sweep.score == "all" else LAST
+
+
+@flow(
+    name="tune",
+    description="All runs of a file of sweeps/, each a DVC experiment.",
+    flow_run_name=lambda: f"tune-{flow_run.parameters['sweep']}",
+    on_completion=[tell],
+    on_failure=[tell],
+    on_crashed=[tell],
+    on_cancellation=[tell],
+)
+def tune(sweep: str, pool: bool = False) -> State[None]:
+    """Make every run of a sweep that is not there yet; where asked for, score the chosen one on the test faces.
+
+    Args:
+        sweep: name of a file of `sweeps/`.
+        pool: by the workers of the pool, not on this machine.
+    """
+    root = Path.cwd()
+    described = check(root, sweep)
+    tuning = Tuning(root, sweep, described, Pool(root) if pool else Here(root))
+    with exclusive(root / f".dvc/tmp/tune-{sweep}.lock", f"the sweep {sweep}", patience=0):
+        try:
+            failed = _search(tuning, described.search) if described.search else _list(tuning)
+            if described.score == "chosen":
+                failed += _score_chosen(tuning)
+        except BaseException:  # Ctrl-C too: the threads of the runs would be waited for
+            tuning.way.let_go()
+            raise
+        show(root, sweep)
+    if failed:
+        return Failed(name=INCOMPLETE, message="\n".join(failed))
+    return Completed(message=f"sweep {sweep}: every run is a DVC experiment")
+
+
+def check(root: Path, name: str) -> Sweep:
+    """Read a sweep and check all of it before anything runs.
+
+    Raises:
+        UserError: it can't be run as it is.
+    """
+    path = path_of(name)
+    sweep, params = read_sweep(path), yaml.safe_load((root / paths.PARAMS).read_text(encoding="utf-8"))
+    if sweep.search:
+        check_search(path, sweep, sweep.search, params)
+    for one in plan(path, sweep, params):
+        is_made(root, one.name, one.settings)
+    return sweep
+
+
+def _list(tuning: Tuning) -> list[str]:
+    """Make the runs of a list or a grid; return a sentence for each that failed."""
+
+    def work(one: Planned) -> Callable[[], State[None]]:
+        return lambda: tuning.make(one.name, one.settings, tuning.until, get_run_logger().info)
+
+    return _gather({one.name: step(one.name, work(one)).submit() for one in _planned(tuning)})
+
+
+def _planned(tuning: Tuning) -> list[Planned]:
+    params = yaml.safe_load((tuning.root / paths.PARAMS).read_text(encoding="utf-8"))
+    return plan(path_of(tuning.name), tuning.sweep, params)
+
+
+def _search(tuning: Tuning, search: Search) -> list[str]:
+    """Make what is left of the trials of a search; return a sentence for each that failed."""
+    study = open_study(tuning.root, tuning.name, search)
+
+    def work(left: Trial | None) -> Callable[[], State[None]]:
+        return lambda: _try(tuning, search, left or study.ask())
+
+    waiting = {
+        f"trial {index}": step("trial", work(left)).submit() for index, left in enumerate(trials(study, search), 1)
+    }
+    return _gather(waiting)
+
+
+def _try(tuning: Tuning, search: Search, trial: Trial) -> State[None]:
+    """Make one trial, and tell the study what came of it."""
+    name = f"{tuning.name}-t{trial.number:03d}"
+    settings = {**tuning.sweep.set, **propose(trial, search)}
+    log = get_run_logger()
+    log.info("%s: %s", name, " ".join(overrides(settings_of(trial, search))))
+    try:
+        ended = tuning.make(name, settings, tuning.until, reporting(trial, log.info))
+    except PrunedError as pruned:
+        trial.study.tell(trial, state=TrialState.PRUNED)
+        return Completed(name="Pruned", message=f"{name}: {pruned}")
+    except StageError:
+        trial.study.tell(trial, state=TrialState.FAIL)
+        raise
+    trial.study.tell(trial, validation(tuning.root, name))
+    return ended
+
+
+def _gather(waiting: dict[str, PrefectFuture[Any]]) -> list[str]:
+    """Wait for all runs, and return a sentence for each that failed."""
+    wait(list(waiting.values()))
+    return [reason(future.state) for future in waiting.values() if not future.state.is_completed()]
+
+
+def validation(root: Path, name: str) -> float:
+    """Return the validation accuracy of an experiment."""
+    metrics = yaml.safe_load(git(root, "show", f"{experiments(root)[name]}:{paths.TRAINING}"))
+    return float(metrics["val_accuracy"])
+
+
+def _score_chosen(tuning: Tuning) -> list[str]:
+    """Score the run that validation chooses on the test faces: the one look at them."""
+    found = chosen(tuning)
+    if not found:
+        return []
+    name, settings = found
+    again = f"{name}-scored"
+    get_run_logger().info("chosen by validation accuracy: %s", name)
+    work = step(again, lambda: tuning.make(again, settings, None, get_run_logger().info))
+    return _gather({again: work.submit()})
+
+
+def chosen(tuning: Tuning) -> tuple[str, dict[str, Any]] | None:
+    """Return name and parameters of the best run, of several seeds the best one of the best mean; None without any."""
+    made = experiments(tuning.root)
+    if tuning.sweep.search:
+        trial = best(open_study(tuning.root, tuning.name, tuning.sweep.search))
+        if not trial:
+            return None
+        settings = {**tuning.sweep.set, **settings_of(trial, tuning.sweep.search)}
+        return f"{tuning.name}-t{trial.number:03d}", settings
+    scores = {one.name: validation(tuning.root, one.name) for one in _planned(tuning) if one.name in made}
+    best_run = best_of(_planned(tuning), scores)
+    return (best_run.name, best_run.settings) if best_run else None
+
+
+def best_of(runs: Sequence[Planned], scores: Mapping[str, float]) -> Planned | None:
+    """Return the run with the highest score, of several seeds the best one of the best mean; None without any."""
+    groups: dict[str, list[float]] = {}
+    for one in runs:
+        if one.name in scores:
+            groups.setdefault(one.group, []).append(scores[one.name])
+    means = {group: sum(values) / len(values) for group, values in groups.items()}
+    ended = (one for one in runs if one.name in scores)
+    return max(ended, key=lambda one: (means[one.group], scores[one.name]), default=None)
+
+
+def show(root: Path, sweep: str) -> None:
+    """Show the leaderboard of the sweep: here, as a page, and in Prefect's pages."""
+    names = [path.stem for path in SWEEPS.glob("*.yaml")]
+    try:
+        found = compare(root, sweep, sweeps=names, published=read_published(SWEEPS))
+    except UserError as error:
+        get_run_logger().warning("%s", error)
+        return
+    print_table(found.runs)
+    table = rows(found.runs)
+    patiently(lambda: create_table_artifact(table, key=f"leaderboard-{sweep}", description=honesty(found.runs)))
+
+
+@command
+def main() -> None:
+    """Run the flow here and now."""
+    parser = argparse.ArgumentParser(prog="python -m flows.tune", description=__doc__.splitlines()[0])
+    parser.add_argument("sweep", help="name of a file of sweeps/")
+    parser.add_argument("--pool", action="store_true", help="by the workers of the Prefect server's pool")
+    options = parser.parse_args()
+    check(Path.cwd(), options.sweep)
+    if options.pool and not PREFECT_API_URL.value():
+        raise UserError("PREFECT_API_URL is not set; --pool needs the server that `make deploy` was run against")
+    width = WIDTH if options.pool else max(1, len(gpus()))
+    runner = cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=width))
+    state = tune.with_options(task_runner=runner)(options.sweep, pool=options.pool, return_state=True)
+    if not state.is_completed():
+        raise UserError(reason(state))
+
+
+if __name__ == "__main__":
+    main()
