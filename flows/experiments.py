@@ -88,9 +88,8 @@ def _run(repo: Repo, root: Path, parent: ExpState, one: ExpRange) -> Run:
     params = dict(_flat(_file(tip, "params", paths.PARAMS)))
     before = dict(_flat(_file(parent, "params", paths.PARAMS)))
     lock, older = _lock(root, tip.rev), _lock(root, parent.rev)
-    own = {
-        path for path in (paths.TRAINING, paths.COST, paths.SCORES, paths.VERDICT) if is_own(path, lock, older, params)
-    }
+    files = (paths.TRAINING, paths.COST, paths.SCORES, paths.VERDICT)
+    own = {path for path in files if is_own(path, lock, older, params)}
     figures = {path: _file(tip, "metrics", path) if path in own else {} for path in (paths.TRAINING, paths.COST)}
     with repo.switch(tip.rev):
         return Run(
