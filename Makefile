@@ -66,8 +66,8 @@ worker: $(READY) ## Start a worker, which runs one flow at a time on this machin
 	@exec python -c 'import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp("prefect", \
 		"prefect worker start --pool gpu --type process --limit 1 --with-healthcheck".split())'
 
-test: lint ## Lint, types and all tests
-	@python -m pytest
+test: lint ## Lint, types and all tests, in two processes: much of the time, one of them waits
+	@python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## Lint and types alone
 	@ruff check .

@@ -1,6 +1,8 @@
 """What several rooms' tests share: the real FER2013, where it lies beside the checkout."""
 
 import csv
+import math
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.common.processes import exclusive
 from tasks.common.tables import VOTES, Faces
 from tests.workspaces import finished
 
@@ -28,8 +31,16 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def finished_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with one full run on few faces: to be copied, not changed."""
-    return finished(tmp_path_factory.mktemp("finished"))
+    """A repository with one full run on few faces: to be copied, not changed. All processes of a test run share it."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    done = base / "finished.done"
+    with exclusive(base / "finished.lock", "another process of the tests", patience=math.inf):
+        if not done.exists():
+            (base / "finished").mkdir()
+            finished(base / "finished")
+            done.touch()
+    return base / "finished"
 
 
 @pytest.fixture(scope="session")
