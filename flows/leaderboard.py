@@ -9,11 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from flows.experiments import Found, read_runs
-from flows.sweeps import SWEEPS
+from flows.sweeps import SWEEPS, read_sweep
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
@@ -23,23 +20,6 @@ from tasks.leaderboard.runs import of_sweep
 from tasks.leaderboard.table import show
 
 PAGE: Final = paths.REPORTS / "leaderboard.html"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")  # a sweep says more than a leaderboard asks
-
-
-class _Figures(_Part):
-    accuracy: float | None = None
-
-
-class _Run(_Part):
-    name: str
-    published: _Figures = _Figures()
-
-
-class _Sweep(_Part):
-    runs: list[_Run] | None = None
 
 
 def compare(
@@ -82,20 +62,12 @@ def read_published(folder: Path) -> dict[str, float]:
     Raises:
         UserError: a file is no YAML, or no sweep.
     """
-    figures = {}
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            sweep = _Sweep.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except yaml.YAMLError as error:
-            raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-        except ValidationError as error:
-            fault = error.errors()[0]
-            name = ".".join(map(str, fault["loc"]))
-            raise UserError(f"{path}: {name}: found {fault['input']!r}; {fault['msg']}") from error
-        for run in sweep.runs or ():
-            if run.published.accuracy is not None:
-                figures[f"{path.stem}-{run.name}"] = run.published.accuracy
-    return figures
+    return {
+        f"{path.stem}-{run.name}": run.published["accuracy"]
+        for path in sorted(folder.glob("*.yaml"))
+        for run in read_sweep(path).runs or ()
+        if "accuracy" in run.published
+    }
 
 
 @command

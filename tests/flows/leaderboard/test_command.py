@@ -52,10 +52,10 @@ def test_where_there_is_nothing_to_compare_one_sentence_says_so(copy, tmp_path):
 
 def test_published_figures_are_read_by_the_name_of_the_experiment(tmp_path):
     (tmp_path / "capstone.yaml").write_text("runs:\n  - {name: sgd, published: {accuracy: 0.335}}\n  - name: plain\n")
-    (tmp_path / "search.yaml").write_text("search: {trials: 3, space: {}}\n")
+    (tmp_path / "search.yaml").write_text("search: {trials: 3, space: {train.momentum: [0.5, 0.9]}}\n")
     assert read_published(tmp_path) == {"capstone-sgd": 0.335}
     (tmp_path / "wrong.yaml").write_text("runs:\n  - {name: a, published: {accuracy: high}}\n")
-    with pytest.raises(UserError, match=r"wrong\.yaml: runs\.0\.published\.accuracy: found 'high'"):
+    with pytest.raises(UserError, match=r"wrong\.yaml, line 2: runs\.0\.published\.accuracy: found 'high'"):
         read_published(tmp_path)
 
 
