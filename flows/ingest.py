@@ -12,6 +12,7 @@ from flows import data
 from flows.experiment import push, save
 from flows.notify import tell
 from flows.runs import TRANSFERS, reason, refuse, run_name, workspace
+from flows.server import check_server
 from flows.stage import step
 from tasks.common.errors import UserError, command
 
@@ -50,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.ingest", description=__doc__)
     parser.add_argument("source", help="as `python -m tasks.ingest` takes it")
     parser.add_argument("--experiment", metavar="NAME", help="of the DVC experiment")
+    check_server()
     state = ingest(**vars(parser.parse_args()), return_state=True)
     if not state.is_completed():
         raise UserError(reason(state))

@@ -3,11 +3,15 @@
 import time
 from collections.abc import Callable
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from prefect import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_run_logger
+from prefect.settings import PREFECT_API_URL
+
+from tasks.common.errors import UserError
 
 T = TypeVar("T")
 
@@ -41,6 +45,26 @@ def patiently(call: Callable[[], T], patience: float = PATIENCE) -> T:
                 raise
             get_run_logger().warning("the Prefect server does not answer (%s); trying again", error)
             time.sleep(5)
+
+
+def check_server() -> None:
+    """Check that the server answers that `PREFECT_API_URL` names; without one, Prefect starts its own.
+
+    Raises:
+        UserError: it does not.
+    """
+    address = PREFECT_API_URL.value()
+    if not address:
+        return
+    try:
+        with get_client(sync_client=True) as client:
+            client.hello()
+    except AWAY as error:
+        place = urlsplit(address).netloc.rpartition("@")[2]  # what stands before it may be a password
+        raise UserError(
+            f"PREFECT_API_URL: no Prefect server answers at {place}; `make server` starts one, and where none is named "
+            "the run brings its own"
+        ) from error
 
 
 def wait_for_server() -> None:

@@ -22,6 +22,7 @@ from flows.leash import Leash
 from flows.notify import tell
 from flows.overrides import overridden
 from flows.runs import NOT_PUSHED, TRANSFERS, reason, refuse, run_name, workspace
+from flows.server import check_server
 from flows.stage import follow, step, task_of
 from tasks.common import paths
 from tasks.common.errors import UserError, command
@@ -129,6 +130,7 @@ def main() -> None:
     parser.add_argument("--enforce", action="store_true", help="exit as the verdict says, like `tasks.gate --enforce`")
     options = vars(parser.parse_args())
     enforce = options.pop("enforce")
+    check_server()
     state = train(**options, return_state=True)
     names = {name: decision for decision, name in ENDS.items()} | {NOT_PUSHED: "promote"}
     if state.name not in names:

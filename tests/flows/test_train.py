@@ -140,6 +140,15 @@ def test_without_a_server_a_run_brings_its_own(workspace, origin, monkeypatch):
     assert "Starting temporary server" in said
 
 
+def test_a_server_that_does_not_answer_is_named(workspace, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://someone:pa55word@127.0.0.1:9/api")
+    for flow in (FLOW, ("python", "-m", "flows.ingest", "sample")):
+        said = run(workspace, *flow, ok=False)
+        assert said.startswith("error: PREFECT_API_URL: no Prefect server answers at 127.0.0.1:9;")
+        assert "pa55word" not in said
+        assert "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     ("decision", "type_", "name"),
     [
