@@ -2,17 +2,18 @@
 
 import re
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any, Final, Protocol
 
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterDeploymentId,
     FlowRunFilterName,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -20,6 +21,7 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
 from flows.data import PIN
@@ -77,6 +79,7 @@ class Here:
 
     root: Path
     _leashes: set[Leash] = field(default_factory=set)
+    _gone: Event = field(default_factory=Event)
 
     def run(self, asked: Asked, hear: Callable[[str], None]) -> None:
         """Make a run as `python -m flows.train` makes it."""
@@ -94,14 +97,17 @@ class Here:
             server = str(client.api_url)
         with place(self.root, asked.name) as folder, Leash(folder, {"PREFECT_API_URL": server}) as leash:
             self._leashes.add(leash)
+            if self._gone.is_set():
+                raise StopRunError("the sweep was ended")
             leash.run(call, sort)
             self._leashes.discard(leash)
         if asked.name not in experiments(self.root):
             raise StageError(f"{asked.name}: {_why(list(last))}")
 
     def let_go(self) -> None:
-        """End all runs that are at work."""
-        for leash in self._leashes:
+        """End all runs that are at work, and begin no other."""
+        self._gone.set()
+        for leash in list(self._leashes):
             leash.let_go()
 
 
@@ -110,15 +116,17 @@ class Pool:
     """Runs of the deployment `train/clone`, on whatever worker of the pool is free; they outlive this process."""
 
     root: Path
+    _gone: Event = field(default_factory=Event)
 
     def run(self, asked: Asked, hear: Callable[[str], None]) -> None:
         """Start a run, or take up one of this name that is at work, and follow it to its end."""
         with get_client(sync_client=True) as client:
-            started = patiently(lambda: _at_work(client, asked.name) or _start(client, asked))
+            started = patiently(lambda: _taken_up(client, asked))
             state, heard = started.state, 0
             try:
                 while not (state and state.is_final()):
-                    time.sleep(POLL)
+                    if self._gone.wait(POLL):
+                        raise LetGoError(f"{asked.name} goes on at its worker")
                     which = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[started.id]))
                     lines = patiently(lambda: client.read_logs(which, offset=heard))  # noqa: B023 - called at once
                     heard += len(lines)
@@ -134,23 +142,37 @@ class Pool:
             raise StageError(f"{asked.name}: {reason(state)}")
 
     def let_go(self) -> None:
-        """Leave the runs to their workers."""
+        """Leave the runs to their workers, and start no other."""
+        self._gone.set()
 
 
 class StopRunError(Exception):
     """What `hear` raises to end a run."""
 
 
-def _at_work(client: SyncPrefectClient, name: str) -> FlowRun | None:
-    """Return a run of this name that has not ended."""
-    ended = FlowRunFilterState(type=FlowRunFilterStateType(not_any_=list(TERMINAL_STATES)))
-    which = FlowRunFilter(name=FlowRunFilterName(any_=[name]), state=ended)
-    return next(iter(client.read_flow_runs(flow_run_filter=which)), None)
+class LetGoError(Exception):
+    """Nobody follows the run any more."""
 
 
-def _start(client: SyncPrefectClient, asked: Asked) -> FlowRun:
+def _taken_up(client: SyncPrefectClient, asked: Asked) -> FlowRun:
+    """Return the deployment's run of this name that has not ended, or start one.
+
+    Raises:
+        UserError: the server knows no such deployment.
+    """
+    try:
+        deployment = client.read_deployment_by_name(DEPLOYMENT)
+    except ObjectNotFound as error:
+        raise UserError(f"the Prefect server has no deployment {DEPLOYMENT}; `make deploy` brings it there") from error
+    which = FlowRunFilter(
+        name=FlowRunFilterName(any_=[asked.name]),
+        deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),  # a run on this machine may have been killed
+        state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=list(TERMINAL_STATES))),
+    )
+    at_work = client.read_flow_runs(flow_run_filter=which)
+    if at_work:
+        return at_work[0]
     given = {"experiment": asked.name, "overrides": overrides(asked.settings), "until": asked.until}
-    deployment = client.read_deployment_by_name(DEPLOYMENT)
     return client.create_flow_run_from_deployment(deployment.id, parameters=given, name=asked.name)
 
 

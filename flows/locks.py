@@ -53,14 +53,21 @@ def device() -> Iterator[list[str]]:
 
 
 def gpus() -> list[str]:
-    """Return the GPUs that a command started here would see, by what `CUDA_VISIBLE_DEVICES` calls them."""
+    """Return the GPUs that a command started here would see, by what `CUDA_VISIBLE_DEVICES` calls them.
+
+    Raises:
+        UserError: the driver does not answer.
+    """
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [card for card in chosen.split(",") if card not in ("", "-1")]
     if not shutil.which("nvidia-smi"):
         return []
     call = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    listed = subprocess.run(call, capture_output=True, text=True, check=False, timeout=60)
+    try:
+        listed = subprocess.run(call, capture_output=True, text=True, check=False, timeout=60)
+    except subprocess.TimeoutExpired as error:
+        raise UserError("nvidia-smi: no answer within 60 s; the driver hangs, see `make doctor`") from error
     return listed.stdout.split() if listed.returncode == 0 else []
 
 

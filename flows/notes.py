@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -43,9 +43,10 @@ def leftover(notes: Path) -> str | None:
     except ValueError as error:
         return f"{notes}: not JSON ({error}): DVC was killed while it wrote there"
     for number, _ in found:
-        process = psutil.Process(number)
-        if process.create_time() > notes.stat().st_mtime + 1:
-            return f"{notes} names process {number}, whose number {process.name()} has got since"
+        with suppress(psutil.NoSuchProcess):  # it may end while it is looked at
+            process = psutil.Process(number)
+            if process.create_time() > notes.stat().st_mtime + 1:
+                return f"{notes} names process {number}, whose number {process.name()} has got since"
     return None
 
 

@@ -35,7 +35,11 @@ def place(root: Path, name: str) -> Iterator[Path]:
         if local.exists():
             shutil.copy(local, folder / ".dvc")
         with Repo(str(root)) as repo:
-            cache = Path(repo.cache.local_cache_dir)
+            cache, remotes = Path(repo.cache.local_cache_dir), repo.config["remote"]
+        for remote, settings in remotes.items():
+            if Path(settings["url"]).is_absolute():  # DVC has resolved it: it may be written relative to the repository
+                call = ["dvc", "remote", "modify", "--local", remote, "url", str(settings["url"])]
+                subprocess.run(call, cwd=folder, check=True)
         prepare(folder, cache=cache, backups=root / paths.BACKUPS)
         yield folder
     finally:

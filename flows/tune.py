@@ -29,7 +29,7 @@ from flows.locks import gpus
 from flows.notify import tell
 from flows.runs import reason
 from flows.search import PrunedError, best, open_study, propose, reporting, settings_of, trials
-from flows.server import patiently
+from flows.server import check_server, patiently
 from flows.stage import StageError, step
 from flows.sweeps import SWEEPS, Planned, Search, Sweep, check_search, overrides, path_of, plan, read_sweep
 from tasks.common import paths
@@ -235,6 +235,7 @@ def main() -> None:
     check(Path.cwd(), options.sweep)
     if options.pool and not PREFECT_API_URL.value():
         raise UserError("PREFECT_API_URL is not set; --pool needs the server that `make deploy` was run against")
+    check_server()
     width = WIDTH if options.pool else max(1, len(gpus()))
     runner = cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=width))
     state = tune.with_options(task_runner=runner)(options.sweep, pool=options.pool, return_state=True)

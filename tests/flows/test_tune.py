@@ -1,6 +1,7 @@
 """Sweeps on a real server, over a graph of toy stages: what is tried is which runs are made, and when."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import psutil
@@ -83,6 +84,8 @@ def gone(folder: Path) -> bool:
 
 
 def test_a_sweep_that_is_killed_goes_on_and_a_failed_run_does_not_stop_the_others(learner, server: Server):
+    run(learner, "dvc", "remote", "add", "--quiet", "--default", "store", "../remote")  # DVC keeps it relative
+    commit(learner, "a remote")
     runs = {"bad": (0.95, 2), "a": (0.2, 2), "long": (0.1, 15), "b": (0.3, 2)}
     sweep(learner, "few", set={"train.seed": 0}, runs=listed(runs))
     process = start(learner, *TUNE, "few")
@@ -101,6 +104,8 @@ def test_a_sweep_that_is_killed_goes_on_and_a_failed_run_does_not_stop_the_other
         "few-long-scored": "Completed",
     }  # fmt: skip
     assert run(learner, "git", "status", "--porcelain") == "?? sweeps/\n"
+    pushed = {path.read_bytes() for path in (learner.parent / "remote").rglob("*") if path.is_file()}
+    assert {b"2", b"15"} <= pushed
     assert not list((learner / ".dvc/tmp/places").iterdir())
     sweep(learner, "few", set={"train.seed": 0}, runs=listed(runs | {"a": (0.2, 3)}))
     status, said = ended(learner, *TUNE, "few")
@@ -114,7 +119,8 @@ def test_a_search_survives_a_kill_and_stops_what_is_hopeless(learner, server: Se
     sweep(learner, "wide", set={"train.epochs": 4}, search=search)
     process = start(learner, *TUNE, "wide")
     until(lambda: "wide-t001" in exps(learner), 120)
-    process.kill()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
     until(lambda: gone(learner), 30)
     status, said = ended(learner, *TUNE, "wide")
     assert status == 0, said
