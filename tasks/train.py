@@ -23,6 +23,7 @@ from model.training.batches import Labelled, one_hot
 from model.training.canary import prove_learning
 from model.training.cost import Cost, cost
 from model.training.fitting import Fitting, TrainingError, Watch, fit, macro_f1
+from model.training.growth import Growth
 from model.training.losses import Objective
 from model.training.optimizers import Recipe
 from model.training.saving import save_network
@@ -137,6 +138,7 @@ def fitting_of(train: Train, augment: Augment) -> Fitting:
         weight_decay=train.weight_decay,
         schedule=train.schedule,
         warmup=train.warmup,
+        ema=train.ema,
     )
     objective = Objective(
         loss=train.loss,
@@ -150,6 +152,7 @@ def fitting_of(train: Train, augment: Augment) -> Fitting:
         batch_size=train.batch_size,
         seed=train.seed,
         augment=Augmentation(**augment.model_dump()),
+        growth=Growth(train.start_side, train.growth),
         objective=objective,
         class_weights=train.class_weights,
         class_beta=train.class_beta,

@@ -5,12 +5,14 @@ saved and served. Reshaping and scaling are the first layers, so that training, 
 """
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Final
 
 import keras
 
 from model.networks.capstone import capstone
 from model.networks.compact import compact
+from model.networks.parts import CHANNEL, channel, faces_of
 
 NETWORKS: Final[dict[str, Callable[..., keras.Model]]] = {"capstone": capstone, "compact": compact}
 
@@ -21,6 +23,7 @@ def build(
     side: int = 48,
     filters: Sequence[int] | None = None,
     kernel_sizes: Sequence[int] | None = None,
+    blocks: Sequence[int] | None = None,
     dropout: float | None = None,
     l2: float = 0.0,
 ) -> keras.Model:
@@ -31,6 +34,7 @@ def build(
         side: height and width of the faces, in pixels.
         filters: of each convolution (`capstone`, 6) or stage (`compact`, any number).
         kernel_sizes: as many as filters.
+        blocks: residual blocks of each stage (`compact`); as many as filters.
         dropout: share of units dropped, 0 to below 1.
         l2: factor of the squared kernels in the loss, 0 or more.
 
@@ -38,13 +42,34 @@ def build(
         A functional model from uint8 [n, side, side] to logits float32 [n, 7].
 
     Raises:
-        ValueError: the name is unknown, or the lists don't fit the network.
+        ValueError: the name is unknown, the network has no such knob, or the lists don't fit it.
     """
     if name not in NETWORKS:
         raise ValueError(f"no network is named {name!r}; there are {', '.join(NETWORKS)}")
-    given = {"filters": filters, "kernel_sizes": kernel_sizes, "dropout": dropout}
+    given = {"filters": filters, "kernel_sizes": kernel_sizes, "blocks": blocks, "dropout": dropout}
     knobs = {knob: value for knob, value in given.items() if value is not None}
+    if foreign := knobs.keys() - signature(NETWORKS[name]).parameters.keys():
+        raise ValueError(f"{name} has no {' and '.join(foreign)}; leave that at null")
     return NETWORKS[name](side=side, l2=l2, **knobs)
+
+
+def at_side(network: keras.Model, side: int) -> keras.Model:
+    """Return the network for faces of another size, sharing its weights; itself where the size is its own.
+
+    Args:
+        network: of `build`.
+        side: height and width of the faces, in pixels.
+
+    Raises:
+        ValueError: its weights fit faces of its own size alone.
+    """
+    if network.input_shape[1] == side:
+        return network
+
+    def shared(layer: keras.Layer) -> keras.Layer:
+        return channel(side) if layer.name == CHANNEL else layer
+
+    return keras.models.clone_model(network, input_tensors=faces_of(side), clone_function=shared)
 
 
 def with_probabilities(network: keras.Model) -> keras.Model:

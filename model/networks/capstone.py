@@ -22,7 +22,7 @@ def capstone(
     published (6 Conv2D, 7 BatchNormalization, 5 MaxPooling2D, 7 Dropout, 3 Dense, 1 Flatten); its dropout rate is not.
     Arguments, result and errors are those of `model.networks.build`.
     """
-    check_lists("capstone", filters, kernel_sizes, length=6)
+    check_lists("capstone", {"filters": filters, "kernel sizes": kernel_sizes}, length=6)
 
     def convolve(x: keras.KerasTensor, index: int) -> keras.KerasTensor:
         kernel = (kernel_sizes[index], kernel_sizes[index])

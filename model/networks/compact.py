@@ -13,16 +13,19 @@ def compact(
     side: int = 48,
     filters: Sequence[int] = (32, 64, 128),
     kernel_sizes: Sequence[int] = (3, 3, 3),
+    blocks: Sequence[int] | None = None,
     dropout: float = 0.2,
     l2: float = 0.0,
 ) -> keras.Model:
-    """Build `compact`: a strided stem and one residual block a stage, each stage at half the size of the one before.
+    """Build `compact`: a strided stem and stages of residual blocks, each stage at half the size of the one before.
 
-    The block is that of He et al. 2016 (two convolutions, each followed by batch normalization); each face is
-    brought to mean 0 and variance 1 first. Dense 3×3 convolutions, since CPUs run them far better than depthwise ones.
-    Arguments, result and errors are those of `model.networks.build`.
+    By default the first stage, whose maps are large and dear, has one block, and the others have two. The block is that
+    of He et al. 2016 (two convolutions, each followed by batch normalization); each face is brought to mean 0 and
+    variance 1 first. Dense 3×3 convolutions, since CPUs run them far better than depthwise ones. Arguments, result and
+    errors are those of `model.networks.build`.
     """
-    check_lists("compact", filters, kernel_sizes)
+    blocks = blocks or (1, *[2] * (len(filters) - 1))
+    check_lists("compact", {"filters": filters, "kernel sizes": kernel_sizes, "blocks": blocks})
     faces, x = faces_in(side)
     x = layers.Rescaling(1 / 255, dtype="float32", name="scale")(x)
     # Layer normalization over a whole face, without weights, is the standardization of that face.
@@ -31,8 +34,9 @@ def compact(
     )(x)
     x = _convolve(x, filters[0], 3, strides=2, l2=l2)
     x = layers.ReLU()(x)
-    for stage, (width, kernel) in enumerate(zip(filters, kernel_sizes, strict=True)):
-        x = _residual(x, width, kernel, strides=1 if stage == 0 else 2, l2=l2)
+    for stage, (width, kernel, count) in enumerate(zip(filters, kernel_sizes, blocks, strict=True)):
+        for block in range(count):
+            x = _residual(x, width, kernel, strides=2 if stage > 0 and block == 0 else 1, l2=l2)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x)
     return keras.Model(faces, logits_out(x, l2), name="compact")

@@ -1,22 +1,39 @@
 """What the networks have in common: the way in, the way out, and the check of their lists."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import keras
 from keras import layers
 
 from model.labels import LABELS
 
+CHANNEL: Final = "channel"
+"""Name of the one layer that knows the size of the faces."""
+
+LOGITS: Final = "logits"
+"""Name of the last layer."""
+
 
 def faces_in(side: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Return the input, uint8 [n, side, side], and its image with one channel, uint8 [n, side, side, 1]."""
-    faces = keras.Input((side, side), dtype="uint8", name="faces")
-    return faces, layers.Reshape((side, side, 1), dtype="uint8", name="channel")(faces)
+    faces = faces_of(side)
+    return faces, channel(side)(faces)
+
+
+def faces_of(side: int) -> keras.KerasTensor:
+    """Return the input alone, uint8 [n, side, side]."""
+    return keras.Input((side, side), dtype="uint8", name="faces")
+
+
+def channel(side: int) -> keras.Layer:
+    """Return the layer that gives faces their one channel."""
+    return layers.Reshape((side, side, 1), dtype="uint8", name=CHANNEL)
 
 
 def logits_out(features: keras.KerasTensor, l2: float) -> keras.KerasTensor:
     """Return logits float32 [n, 7] of features [n, k]; float32 also where the rest computes in half precision."""
-    return layers.Dense(len(LABELS), kernel_regularizer=penalty(l2), dtype="float32", name="logits")(features)
+    return layers.Dense(len(LABELS), kernel_regularizer=penalty(l2), dtype="float32", name=LOGITS)(features)
 
 
 def penalty(l2: float) -> keras.Regularizer | None:
@@ -24,11 +41,9 @@ def penalty(l2: float) -> keras.Regularizer | None:
     return keras.regularizers.L2(l2) if l2 else None
 
 
-def check_lists(name: str, filters: Sequence[int], kernel_sizes: Sequence[int], length: int | None = None) -> None:
-    """Raise ValueError unless there are as many kernel sizes as filters (and `length` of both, where given)."""
-    expected = length or len(filters)
-    if len(filters) != expected or len(kernel_sizes) != expected:
-        raise ValueError(
-            f"{name} takes {length or 'equally many'} filters and kernel sizes; "
-            f"found {len(filters)} filters and {len(kernel_sizes)} kernel sizes"
-        )
+def check_lists(name: str, lists: Mapping[str, Sequence[int]], length: int | None = None) -> None:
+    """Raise ValueError unless the lists, by what they hold, are equally long (and of `length`, where given)."""
+    lengths = {len(values) for values in lists.values()}
+    if len(lengths) > 1 or lengths != {length or max(lengths)}:
+        found = " and ".join(f"{len(values)} {what}" for what, values in lists.items())
+        raise ValueError(f"{name} takes {length or 'equally many'} {' and '.join(lists)}; found {found}")

@@ -1,4 +1,4 @@
-"""Changes to training faces, on a whole batch at once: flip, shift, rotation, zoom, erasing."""
+"""Changes to training faces, on a whole batch at once: flip, shift, rotation, zoom, erasing; and their size."""
 
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ class Augmentation:
         zoom: most, as a share, in and out.
         erasing: chance that a rectangle of a face becomes noise.
         erasing_area: largest rectangle, as a share of the face.
+        mixup: of `mixed`; 0 mixes nothing.
     """
 
     flip: bool = False
@@ -24,11 +25,17 @@ class Augmentation:
     zoom: float = 0.0
     erasing: float = 0.0
     erasing_area: float = 0.1
+    mixup: float = 0.0
 
-    def __call__(self, faces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return changed copies of `faces`, uint8 [n, side, side], each drawn on its own from `rng`."""
+    def __call__(self, faces: np.ndarray, rng: np.random.Generator, side: int | None = None) -> np.ndarray:
+        """Return changed copies of `faces`, uint8 [n, side, side], each drawn on its own from `rng`.
+
+        With `side`, the copies are that high and wide, in pixels; that costs nothing beside the moves.
+        """
         if self.shift or self.rotation or self.zoom:
-            faces = warp(faces, *self._moves(len(faces), faces.shape[1], rng))
+            faces = warp(faces, *self._moves(len(faces), faces.shape[1], rng), side=side)
+        else:
+            faces = resized(faces, side or faces.shape[1])
         if self.flip:
             mirrored = rng.random(len(faces)) < 0.5
             faces = np.where(mirrored[:, None, None], faces[:, :, ::-1], faces)
@@ -56,22 +63,54 @@ class Augmentation:
         return faces
 
 
-def warp(faces: np.ndarray, angle: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Rotate, zoom and shift each face about its middle, bilinearly; beyond the rim its edge pixels go on.
+def mixed(
+    faces: np.ndarray, values: list[np.ndarray], alpha: float, rng: np.random.Generator
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Mix each face with another one of the batch (Zhang et al. 2018, "mixup").
 
     Args:
         faces: uint8 [n, side, side].
+        values: what belongs to the faces, float32 [n, …] each, and is mixed as they are.
+        alpha: above 0; the first face's share is drawn from Beta(alpha, alpha), once a batch.
+        rng: draws the share and the partners.
+
+    Returns:
+        Faces, uint8, and values, float32, of the shapes given.
+    """
+    share = np.float32(rng.beta(alpha, alpha))
+    partner = rng.permutation(len(faces))
+    blend = np.rint(share * faces + (1 - share) * faces[partner]).astype(np.uint8)
+    return blend, [share * value + (1 - share) * value[partner] for value in values]
+
+
+def resized(faces: np.ndarray, side: int) -> np.ndarray:
+    """Return `faces`, uint8 [n, s, s], as uint8 [n, side, side], bilinearly; the same array where `side` is s."""
+    if faces.shape[1] == side:
+        return faces
+    n = len(faces)
+    return warp(faces, np.zeros(n), np.ones(n), np.zeros((n, 2)), side=side)
+
+
+def warp(
+    faces: np.ndarray, angle: np.ndarray, scale: np.ndarray, shift: np.ndarray, *, side: int | None = None
+) -> np.ndarray:
+    """Rotate, zoom and shift each face about its middle, bilinearly; beyond the rim its edge pixels go on.
+
+    Args:
+        faces: uint8 [n, s, s].
         angle: float [n], radians, counter-clockwise on the screen.
         scale: float [n], above 1 enlarges.
-        shift: float [n, 2], pixels to the right and down.
+        shift: float [n, 2], pixels of `faces` to the right and down.
+        side: height and width of the result, which shows as much of the face; s by default.
 
     Returns:
         uint8 [n, side, side].
     """
-    warped = np.empty_like(faces)
+    side = side or faces.shape[1]
+    warped = np.empty((len(faces), side, side), np.uint8)
     for start in range(0, len(faces), _CACHED):
         part = slice(start, start + _CACHED)
-        warped[part] = _warp(faces[part], angle[part], scale[part], shift[part])
+        warped[part] = _warp(faces[part], angle[part], scale[part], shift[part], side)
     return warped
 
 
@@ -79,10 +118,11 @@ _CACHED = 16
 """Faces warped at once: so few that all of the arithmetic stays in a core's cache."""
 
 
-def _warp(faces: np.ndarray, angle: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def _warp(faces: np.ndarray, angle: np.ndarray, scale: np.ndarray, shift: np.ndarray, result: int) -> np.ndarray:
     n, side = len(faces), faces.shape[1]
     cos, sin = ((f(angle) / scale).astype(np.float32)[:, None, None] for f in (np.cos, np.sin))
-    axis = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
+    # The middles of the result's pixels, measured from the middle of the face in pixels of the face.
+    axis = (np.arange(result, dtype=np.float32) + np.float32(0.5)) * np.float32(side / result) - np.float32(side / 2)
     right = axis[None, None, :] - shift[:, 0].astype(np.float32)[:, None, None]
     down = axis[None, :, None] - shift[:, 1].astype(np.float32)[:, None, None]
     # Where each pixel of the result comes from, in 1/256 of a pixel: the rest is integer work.

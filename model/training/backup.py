@@ -15,7 +15,8 @@ from model.training.cost import Spent
 class Epoch:
     """The figures of one epoch: mean loss and accuracy on training batches as seen, and on the validation faces.
 
-    With soft targets, the label that counts as right in training is the likeliest one of the target.
+    Both had faces of `side` pixels' height and width. With soft targets, the label that counts as right in training is
+    the likeliest one of the target.
     """
 
     loss: float
@@ -23,6 +24,7 @@ class Epoch:
     val_loss: float
     val_accuracy: float
     learning_rate: float
+    side: int
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Progress:
 
     Attributes:
         history: one entry an epoch that is done.
-        best_epoch: index of the best one so far, or None before the first.
+        best_epoch: index of the best one on whole faces so far, or None before the first.
         best_weights: every variable of the network as it was then.
         spent: the time that it took.
     """

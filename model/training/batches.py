@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from model.labels import LABELS
-from model.training.augmentation import Augmentation
+from model.training.augmentation import Augmentation, mixed, resized
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Batches(keras.utils.PyDataset):
         seed: tuple[int, int] | None = None,
         augment: Augmentation | None = None,
         weights: np.ndarray | None = None,
+        side: int | None = None,
     ) -> None:
         """Take the data as it is.
 
@@ -87,10 +88,11 @@ class Batches(keras.utils.PyDataset):
             seed: of the run, and the index of the epoch.
             augment: needs a seed.
             weights: float32 [7], the say of each label in the loss.
+            side: height and width of the faces that come, in pixels; by default those of the data.
         """
         super().__init__()
         self._data, self._batch_size, self._seed, self._weights = data, batch_size, seed, weights
-        self._augment = augment
+        self._augment, self._side = augment, side or data.faces.shape[1]
         self._order = np.arange(len(data)) if seed is None else np.random.default_rng(seed).permutation(len(data))
 
     def __len__(self) -> int:
@@ -103,10 +105,15 @@ class Batches(keras.utils.PyDataset):
         """
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         faces, labels = self._data.faces[rows], self._data.labels[rows]
-        targets = one_hot(labels) if self._data.targets is None else self._data.targets[rows]
+        held_to = [one_hot(labels) if self._data.targets is None else self._data.targets[rows]]
+        if self._weights is not None:
+            held_to.append(self._weights[labels])
         if self._augment is not None and self._seed is not None:
-            faces = self._augment(faces, np.random.default_rng((*self._seed, index)))
-        return (faces, targets) if self._weights is None else (faces, targets, self._weights[labels])
+            rng = np.random.default_rng((*self._seed, index))
+            faces = self._augment(faces, rng, self._side)
+            if self._augment.mixup:
+                faces, held_to = mixed(faces, held_to, self._augment.mixup, rng)
+        return (resized(faces, self._side), *held_to)
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:

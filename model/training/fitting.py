@@ -9,10 +9,12 @@ import keras
 import numpy as np
 
 from model.labels import LABELS
+from model.networks import at_side
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup, Epoch, Progress
 from model.training.batches import Batches, Labelled, label_weights
 from model.training.cost import Spent
+from model.training.growth import WHOLE, Growth
 from model.training.losses import CROSSENTROPY, Objective
 from model.training.optimizers import Recipe
 
@@ -33,6 +35,7 @@ class Fitting:
     batch_size: int
     seed: int
     augment: Augmentation
+    growth: Growth = WHOLE
     objective: Objective = CROSSENTROPY
     class_weights: Literal["none", "balanced", "effective"] = "none"
     class_beta: float = 0.0
@@ -73,21 +76,45 @@ def fit(
     Raises:
         TrainingError: the loss is not a finite number.
     """
-    _compile(network, fitting, steps=fitting.epochs * math.ceil(len(train) / fitting.batch_size))
+    learners = _Learners(network, fitting, steps=fitting.epochs * math.ceil(len(train) / fitting.batch_size))
     progress = _resume(network, backup, watch)
     weights = label_weights(fitting.class_weights, train.labels, fitting.class_beta)
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
         index = len(progress.history)
-        seed = (fitting.seed, index)
-        batches = Batches(train, fitting.batch_size, seed=seed, augment=fitting.augment, weights=weights)
+        side = fitting.growth.side(index, fitting.epochs, network.input_shape[1])
+        batches = Batches(
+            train, fitting.batch_size, seed=(fitting.seed, index), augment=fitting.augment, weights=weights, side=side
+        )
         guard = _Guard(index, fitting.batch_size, len(train), watch)
-        figures = _epoch(network, batches, validation, guard, progress.spent)
+        figures = _epoch(learners.of(side), batches, Batches(validation, _VALIDATED, side=side), guard, progress.spent)
         _note(network, progress, figures, fitting)
+        if fitting.recipe.ema:
+            _assign(network.trainable_variables, guard.raw)
         if backup:
             backup.save(network, progress)
         watch.epoch(index, figures)
-    _restore_best(network, progress)
+    _assign(network.variables, progress.best_weights)
     return progress
+
+
+class _Learners:
+    """The network, compiled for each size of the faces; all share its weights and the optimizer."""
+
+    def __init__(self, network: keras.Model, fitting: Fitting, steps: int) -> None:
+        self._network, self._objective = network, fitting.objective
+        self._optimizer = fitting.recipe.build(steps)
+        self._compiled: dict[int, keras.Model] = {}
+        self.of(network.input_shape[1])
+        self._optimizer.build(network.trainable_variables)  # so that a backup has where to go
+
+    def of(self, side: int) -> keras.Model:
+        """Return what learns from faces uint8 [n, side, side]."""
+        if side not in self._compiled:
+            learner = at_side(self._network, side)
+            accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+            learner.compile(self._optimizer, self._objective.build(), metrics=[accuracy])
+            self._compiled[side] = learner
+        return self._compiled[side]
 
 
 def _resume(network: keras.Model, backup: Backup | None, watch: Watch) -> Progress:
@@ -97,29 +124,25 @@ def _resume(network: keras.Model, backup: Backup | None, watch: Watch) -> Progre
     return progress
 
 
-def _restore_best(network: keras.Model, progress: Progress) -> None:
-    for variable, best in zip(network.variables, progress.best_weights, strict=True):
-        variable.assign(best)
+def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
-def _compile(network: keras.Model, fitting: Fitting, steps: int) -> None:
-    network.compile(
-        optimizer=fitting.recipe.build(steps),
-        loss=fitting.objective.build(),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-    )
-    network.optimizer.build(network.trainable_variables)  # so that a backup has where to go
+def _values(variables: list[keras.Variable]) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
 
 
-def _epoch(network: keras.Model, batches: Batches, validation: Labelled, guard: "_Guard", spent: Spent) -> Epoch:
+def _epoch(learner: keras.Model, train: Batches, validation: Batches, guard: "_Guard", spent: Spent) -> Epoch:
     with spent.on("training"):
-        logs = network.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[guard]).history
+        logs = learner.fit(train, epochs=1, verbose=0, shuffle=False, callbacks=[guard]).history
     with spent.on("validation"):
-        val_loss, val_accuracy = network.evaluate(Batches(validation, _VALIDATED), verbose=0)
+        val_loss, val_accuracy = learner.evaluate(validation, verbose=0)
     if not math.isfinite(val_loss):
         raise TrainingError(_diverged("validation loss", val_loss, f"after epoch {guard.index + 1}"))
-    rate = float(keras.ops.convert_to_numpy(network.optimizer.learning_rate))
-    return Epoch(float(logs["loss"][0]), float(logs["accuracy"][0]), float(val_loss), float(val_accuracy), rate)
+    rate = float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate))
+    loss, accuracy = float(logs["loss"][0]), float(logs["accuracy"][0])
+    return Epoch(loss, accuracy, float(val_loss), float(val_accuracy), rate, learner.input_shape[1])
 
 
 def macro_f1(network: keras.Model, data: Labelled) -> float:
@@ -137,10 +160,12 @@ def macro_f1(network: keras.Model, data: Labelled) -> float:
 
 def _note(network: keras.Model, progress: Progress, figures: Epoch, fitting: Fitting) -> None:
     progress.history.append(figures)
+    if figures.side != network.input_shape[1]:
+        return  # what it makes of small faces says little of whole ones
     best = progress.best_epoch
     if best is None or _merit(figures, fitting) > _merit(progress.history[best], fitting):
         progress.best_epoch = len(progress.history) - 1
-        progress.best_weights = [keras.ops.convert_to_numpy(variable).copy() for variable in network.variables]
+        progress.best_weights = _values(network.variables)
 
 
 def _merit(figures: Epoch, fitting: Fitting) -> float:
@@ -158,14 +183,20 @@ def _diverged(what: str, value: float, where: str) -> str:
 
 
 class _Guard(keras.callbacks.Callback):
-    """Stops at a loss that is no number, and tells how far the epoch is."""
+    """Stops at a loss that is no number, tells how far the epoch is, and keeps the weights that are not averaged."""
 
     def __init__(self, index: int, batch_size: int, faces: int, watch: Watch) -> None:
         super().__init__()
         self.index, self._batch_size, self._faces, self._watch = index, batch_size, faces, watch
+        self.raw: list[np.ndarray] = []
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss, accuracy = (float(np.asarray((logs or {})[name])) for name in ("loss", "accuracy"))
         if not math.isfinite(loss):
             raise TrainingError(_diverged("loss", loss, f"in epoch {self.index + 1} at batch {batch + 1}"))
         self._watch.batch(self.index, min((batch + 1) * self._batch_size, self._faces), loss, accuracy)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep the weights: next, `fit` puts their moving average in their place, and training goes on from these."""
+        if self.model.optimizer.use_ema:
+            self.raw = _values(self.model.trainable_variables)

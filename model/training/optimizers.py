@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import ops
+
+from model.training.muon import Muon
 
 
 @keras.saving.register_keras_serializable(package="facial_emotion")
@@ -45,29 +47,37 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 class Recipe:
     """An optimizer with its schedule; the fields are those of `train` in `params.yaml`."""
 
-    optimizer: Literal["adam", "adamw", "sgd", "momentum", "nesterov"]
+    optimizer: Literal["adam", "adamw", "sgd", "momentum", "nesterov", "muon"]
     learning_rate: float
     momentum: float = 0.9
     weight_decay: float = 0.0
     schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
     warmup: float = 0.0
+    ema: float = 0.0
 
     def build(self, steps: int) -> keras.optimizers.Optimizer:
         """Return the optimizer for a training of `steps` batches.
 
-        Weight decay is decoupled (Loshchilov & Hutter 2019) and spares biases and batch normalization.
+        Weight decay is decoupled (Loshchilov & Hutter 2019) and spares biases and batch normalization. With `ema`, the
+        optimizer holds the exponential moving average of the weights (Polyak & Juditsky 1992), which decays by that
+        much a step, and puts it in their place at the end of `fit`.
         """
-        rate, decay = self._rate(steps), self.weight_decay or None
+        rate = self._rate(steps)
+        rest: dict[str, Any] = {"weight_decay": self.weight_decay or None}
+        if self.ema:
+            rest |= {"use_ema": True, "ema_momentum": self.ema}
         match self.optimizer:
             case "adam":
-                optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+                optimizer = keras.optimizers.Adam(rate, **rest)
             case "adamw":
-                optimizer = keras.optimizers.AdamW(rate, weight_decay=self.weight_decay)
+                optimizer = keras.optimizers.AdamW(rate, **(rest | {"weight_decay": self.weight_decay}))
             case "sgd":
-                optimizer = keras.optimizers.SGD(rate, weight_decay=decay)
+                optimizer = keras.optimizers.SGD(rate, **rest)
             case "momentum" | "nesterov":
                 nesterov = self.optimizer == "nesterov"
-                optimizer = keras.optimizers.SGD(rate, momentum=self.momentum, nesterov=nesterov, weight_decay=decay)
+                optimizer = keras.optimizers.SGD(rate, momentum=self.momentum, nesterov=nesterov, **rest)
+            case "muon":
+                optimizer = Muon(rate, self.momentum, **rest)
         if self.weight_decay:
             optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer

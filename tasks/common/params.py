@@ -105,6 +105,8 @@ class Model(Section):
     """Filters of each convolution (`capstone`) or stage (`compact`)."""
     kernel_sizes: Annotated[list[Positive], Field(min_length=1)] | None
     """Kernel size of each convolution (`capstone`) or stage (`compact`)."""
+    blocks: Annotated[list[Positive], Field(min_length=1)] | None
+    """Residual blocks of each stage (`compact`)."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None
     l2: Annotated[float, Field(ge=0)]
     """Factor of the squared kernels in the loss."""
@@ -124,17 +126,23 @@ class Train(Section):
 
     seed: Seed
     epochs: Positive
+    start_side: Annotated[int, Field(ge=16)] | None
+    """Height and width of the faces in the first epoch, in pixels; null leaves them whole all along."""
+    growth: Share
+    """Share of the epochs after which they are whole; in the last one they are so in any case (Tan & Le 2021)."""
     batch_size: Positive
-    optimizer: Literal["adam", "adamw", "sgd", "momentum", "nesterov"]
+    optimizer: Literal["adam", "adamw", "sgd", "momentum", "nesterov", "muon"]
     learning_rate: Annotated[float, Field(gt=0)]
     """The highest rate of the schedule."""
     momentum: Annotated[float, Field(ge=0, lt=1)]
-    """Of `momentum` and `nesterov`."""
+    """Of `momentum`, `nesterov` and `muon`."""
     weight_decay: Annotated[float, Field(ge=0)]
     """Decoupled, of every optimizer; biases and batch normalization are spared."""
     schedule: Literal["constant", "cosine", "one_cycle"]
     warmup: Share
     """Share of all steps in which the rate rises; for `cosine` and `one_cycle`."""
+    ema: Annotated[float, Field(ge=0, lt=1)]
+    """Decay a step of the moving average of the weights that is validated and kept; 0 keeps the weights themselves."""
     loss: Literal["crossentropy", "dice", "focal"]
     focal_gamma: Annotated[float, Field(ge=0)]
     dice_smooth: Annotated[float, Field(gt=0)]
@@ -167,6 +175,8 @@ class Augment(Section):
     """Chance that a rectangle of the face is replaced by noise (Zhong et al. 2017)."""
     erasing_area: Annotated[float, Field(gt=0, le=0.5)]
     """Largest rectangle, as a share of the face."""
+    mixup: Annotated[float, Field(ge=0, le=10)]
+    """Alpha of the Beta distribution that gives a face's share in its mixture; 0 mixes none (Zhang et al. 2018)."""
 
 
 class Evaluate(Section):

@@ -35,7 +35,7 @@ def test_shortcuts_are_inputs():
 
 
 def test_the_drawing_is_svg_with_each_weighted_layer_and_the_shortcut():
-    rows = describe(with_probabilities(build("compact", filters=(4, 8), kernel_sizes=(3, 3))))
+    rows = describe(with_probabilities(build("compact", filters=(4, 8), kernel_sizes=(3, 3), blocks=(1, 1))))
     svg = ElementTree.fromstring(draw(rows))  # noqa: S314 - our own
     texts = [element.text for element in svg.iter() if element.text]
     weighted = [row for row in rows if row.kind in ("Conv2D", "Dense")]
@@ -49,7 +49,7 @@ def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixt
     out = tmp_path / "compact.svg"
     monkeypatch.setattr(sys, "argv", ["summary", "compact", "--out", str(out)])
     summary.main()
-    assert "309,031 parameters" in capsys.readouterr().out
+    assert "679,207 parameters" in capsys.readouterr().out
     assert out.read_text().startswith("<svg")
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from model.training.augmentation import Augmentation, warp
+from model.training.augmentation import Augmentation, mixed, resized, warp
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +16,23 @@ def test_no_move_changes_nothing(faces):
     n = len(faces)
     assert (warp(faces, np.zeros(n), np.ones(n), np.zeros((n, 2))) == faces).all()
     assert (Augmentation()(faces, np.random.default_rng(0)) == faces).all()
+
+
+def test_faces_are_halved_by_the_mean_of_each_four_pixels_and_keep_their_middle(faces):
+    quarters = faces.reshape(-1, 24, 2, 24, 2).mean(axis=(2, 4))
+    # The moves are in pixels of the whole face, whatever the size of the result.
+    assert np.abs(resized(faces, 24) - quarters).max() <= 0.5
+    assert resized(faces, 48) is faces
+    n = len(faces)
+    moved = warp(faces, np.zeros(n), np.ones(n), np.tile([4.0, -6.0], (n, 1)), side=24)
+    assert np.abs(moved[:, :-3, 2:] - quarters[:, 3:, :-2]).max() <= 0.5
+
+
+@pytest.mark.parametrize("moves", [{}, {"shift": 0.1, "rotation": 10, "zoom": 0.1}, {"flip": True, "erasing": 1.0}])
+def test_augmented_faces_have_the_side_that_is_asked_for(faces, moves):
+    small = Augmentation(**moves)(faces, np.random.default_rng(0), 32)
+    assert small.shape == (len(faces), 32, 32)
+    assert np.abs(small.mean() - faces.mean()) < 5
 
 
 def test_a_shift_goes_right_and_down_and_repeats_the_edge(faces):
@@ -85,3 +102,28 @@ def test_equal_seeds_give_equal_faces(faces):
     first, second, other = (augment(faces, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert (first == second).all()
     assert (first != other).any()
+
+
+def test_mixup_mixes_faces_targets_and_weights_by_one_share_and_one_partner(faces):
+    targets = np.eye(40, dtype=np.float32)
+    weights = np.arange(40, dtype=np.float32)
+    blend, (soft, mixed_weights) = mixed(faces, [targets, weights], 0.4, np.random.default_rng(8))
+    # The targets say who was mixed, and by how much: a row holds the share at its own place, the rest at its partner's.
+    share = np.diag(soft).min()
+    assert 0 < share < 1
+    np.testing.assert_allclose(soft.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(blend, np.rint(np.tensordot(soft, faces.astype(np.float32), 1)), atol=1)
+    np.testing.assert_allclose(mixed_weights, soft @ weights, rtol=1e-5)
+    assert blend.dtype == np.uint8
+
+
+@settings(max_examples=25, deadline=None)
+@given(alpha=st.floats(0.05, 10), seed=st.integers(0, 1000))
+def test_shares_follow_the_beta_distribution_and_never_leave_0_to_1(alpha, seed):
+    rng = np.random.default_rng(seed)
+    pair = np.array([[[0]], [[255]]], np.uint8)
+    shares = np.array([mixed(pair, [np.eye(2, dtype=np.float32)], alpha, rng)[1][0] for _ in range(60)])
+    assert (shares >= 0).all()
+    assert (shares <= 1).all()
+    # By symmetry their mean is a half; its deviation over 60 draws is at most 0.5 / sqrt(60) = 0.065.
+    assert abs(shares[:, 0, 0].mean() - 0.5) < 0.35

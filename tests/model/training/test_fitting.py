@@ -11,6 +11,7 @@ from model.training.backup import Backup
 from model.training.batches import Batches, Labelled, balanced_weights, effective_weights, label_weights
 from model.training.canary import prove_learning
 from model.training.fitting import Fitting, TrainingError, Watch, fit, macro_f1
+from model.training.growth import Growth
 from model.training.losses import Objective
 from model.training.optimizers import Recipe
 from model.training.saving import save_network
@@ -29,7 +30,8 @@ def bars(n, seed=0):
 
 def recipe(**changed):
     settings = {"epochs": 3, "batch_size": 16, "seed": 7, "augment": Augmentation(shift=0.02, erasing=0.2)}
-    return Fitting(Recipe("nesterov", 0.05, schedule="one_cycle", warmup=0.2), **(settings | changed))
+    settings["recipe"] = Recipe("nesterov", 0.05, schedule="one_cycle", warmup=0.2)
+    return Fitting(**(settings | changed))
 
 
 def trained(fitting, **rest):
@@ -102,6 +104,59 @@ def test_a_training_that_was_cut_off_ends_as_one_that_was_not(tmp_path):
     assert progress.best_epoch == whole.best_epoch
     for one, other in zip(weights, whole_weights, strict=True):
         assert (one == other).all()
+
+
+def test_a_training_on_growing_faces_ends_the_same_after_a_cut_and_chooses_among_whole_ones(tmp_path):
+    growing = recipe(epochs=5, growth=Growth(24, 0.6))
+    whole_weights, whole = trained(growing)
+    assert [epoch.side for epoch in whole.history] == [24, 32, 40, 48, 48]
+    assert whole.best_epoch >= 3
+
+    def cut(index, figures):
+        if index == 1:
+            raise KilledError
+
+    backup = Backup(tmp_path / "state.npz")
+    with pytest.raises(KilledError):
+        trained(growing, backup=backup, watch=Watch(epoch=cut))
+    weights, progress = trained(growing, backup=backup)
+    assert progress.history == whole.history
+    for one, other in zip(weights, whole_weights, strict=True):
+        assert (one == other).all()
+
+
+@given(start=st.integers(16, 60), share=st.floats(0, 1), epochs=st.integers(1, 60), whole=st.sampled_from([32, 48, 64]))
+def test_faces_only_grow_and_are_whole_in_time(start, share, epochs, whole):
+    sides = [Growth(start, share).side(epoch, epochs, whole) for epoch in range(epochs)]
+    assert sides == sorted(sides)
+    assert sides[-1] == whole
+    assert all(side == whole for epoch, side in enumerate(sides) if epoch >= share * epochs)
+    assert sides[0] == (min(start, whole) if share * epochs > 0 and epochs > 1 else whole)
+
+
+def test_the_moving_average_is_kept_and_training_goes_on_from_the_weights(tmp_path):
+    def averaging(ema):
+        return recipe(augment=Augmentation(mixup=0.2), recipe=Recipe("nesterov", 0.05, ema=ema))
+
+    plain, _ = trained(averaging(0.0))
+    weights, whole = trained(averaging(0.9))
+    # A decay of almost nothing averages over the last step alone; validation then sees what it sees without.
+    last, almost = trained(averaging(1e-6))
+    for one, other in zip(plain, last, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert [epoch.loss for epoch in almost.history] == pytest.approx([epoch.loss for epoch in whole.history], rel=1e-3)
+    assert any((one != other).any() for one, other in zip(plain, weights, strict=True))
+
+    def cut(index, figures):
+        if index == 1:
+            raise KilledError
+
+    backup = Backup(tmp_path / "state.npz")
+    with pytest.raises(KilledError):
+        trained(averaging(0.9), backup=backup, watch=Watch(epoch=cut))
+    resumed, progress = trained(averaging(0.9), backup=backup)
+    assert progress.history == whole.history
+    assert all((one == other).all() for one, other in zip(resumed, weights, strict=True))
 
 
 def test_early_stopping_waits_its_patience_over_a_restart(tmp_path):

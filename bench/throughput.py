@@ -1,0 +1,157 @@
+"""Faces a second of our training, beside a plain Keras script and PyTorch on the same network.
+
+    python -m bench.throughput [--network compact] [--rounds 3] [--torch /path/to/a/python/with/torch]
+
+Each measurement is a process of its own; the ways take turns, so that the machine's mood meets all. A way trains on
+drawn faces, batch 64, with Nesterov's momentum; the first batches, which compile, are left out. Ours augments its faces
+as `params.yaml` says, and is measured without that as well; the others get theirs ready-made, as float32. PyTorch's
+network is written out in `bench/rival.py`, and refused unless it has as many parameters.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+ROOT = Path(__file__).parents[1]
+BATCH = 64
+WARM, MEASURED = 4, {"capstone": 6, "compact": 40}
+"""Batches left out, and batches measured."""
+
+
+def rate_of(marks: list[float]) -> float:
+    """Return faces a second between the marks, one at the end of each batch, after those that warm up."""
+    marks = marks[WARM - 1 :]
+    return BATCH * (len(marks) - 1) / (marks[-1] - marks[0])
+
+
+def ours(
+    name: str, batches: int, *, augmented: bool = True, optimizer: Literal["nesterov", "muon"] = "nesterov"
+) -> float:
+    """Train as `tasks.train` does."""
+    from model.devices import set_up  # noqa: PLC0415 - each way imports what it needs, in a process of its own
+    from model.networks import build  # noqa: PLC0415
+    from model.training.augmentation import Augmentation  # noqa: PLC0415
+    from model.training.batches import Labelled  # noqa: PLC0415
+    from model.training.fitting import Fitting, Watch, fit  # noqa: PLC0415
+    from model.training.optimizers import Recipe  # noqa: PLC0415
+    from tasks.common.params import load_params  # noqa: PLC0415
+
+    params = load_params(ROOT / "params.yaml")
+    set_up("cpu", mixed_precision=False, deterministic=params.train.deterministic)
+    faces, labels = drawn(batches)
+    augment = Augmentation(**params.augment.model_dump()) if augmented else Augmentation()
+    fitting = Fitting(Recipe(optimizer, 0.01, weight_decay=5e-4), epochs=1, batch_size=BATCH, seed=0, augment=augment)
+    marks: list[float] = []
+    watch = Watch(batch=lambda *_: marks.append(time.perf_counter()))
+    few = Labelled(faces[:BATCH], labels[:BATCH])
+    fit(build(name), Labelled(faces, labels), few, fitting, watch=watch)
+    return rate_of(marks)
+
+
+def plain(name: str, batches: int) -> float:
+    """Train as a script of twenty lines does: `model.fit` on float32 arrays, TensorFlow as it comes."""
+    import keras  # noqa: PLC0415 - before our `model`, which changes how TensorFlow starts
+
+    from model.networks import build  # noqa: PLC0415
+    from model.networks.parts import CHANNEL  # noqa: PLC0415
+
+    network = build(name)
+    inner = keras.Model(network.get_layer(CHANNEL).output, network.output)
+    same = keras.models.clone_model(inner, input_tensors=keras.Input((48, 48, 1)), clone_function=lambda layer: layer)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    same.compile(keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True), loss, metrics=["accuracy"])
+    faces, labels = drawn(batches)
+    marks: list[float] = []
+    mark = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: marks.append(time.perf_counter()))
+    same.fit(faces[..., None].astype("float32"), labels, batch_size=BATCH, verbose=0, callbacks=[mark])
+    return rate_of(marks)
+
+
+def drawn(batches: int) -> tuple[Any, Any]:
+    """Return faces uint8 [n, 48, 48] and labels [n], for so many batches."""
+    import numpy as np  # noqa: PLC0415
+
+    rng = np.random.default_rng(0)
+    n = BATCH * batches
+    return rng.integers(0, 256, (n, 48, 48), dtype=np.uint8), rng.integers(0, 7, n)
+
+
+def parameters(name: str) -> int:
+    """Return how many parameters our network has."""
+    code = f"from model.networks import build; print(build({name!r}).count_params())"
+    return int(_said([sys.executable, "-c", code]).split()[-1])
+
+
+WAYS = {
+    "ours": ours,
+    "ours, faces unchanged": lambda name, batches: ours(name, batches, augmented=False),
+    "ours with Muon": lambda name, batches: ours(name, batches, optimizer="muon"),
+    "plain Keras": plain,
+}
+
+
+def measure(way: str, name: str, torch: str | None, count: int) -> float:
+    """Return faces a second of one way, in a process of its own."""
+    batches = str(WARM + MEASURED[name])
+    if way.startswith("PyTorch"):
+        layout = "last" if "last" in way else "first"
+        command = [
+            str(torch),
+            str(ROOT / "bench" / "rival.py"),
+            name,
+            batches,
+            str(BATCH),
+            str(WARM),
+            layout,
+            str(count),
+        ]
+        return float(_said(command).split()[-1])
+    return float(_said([sys.executable, "-m", "bench.throughput", "--way", way, "--network", name]).split()[-1])
+
+
+def _said(command: list[str]) -> str:
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, cwd=ROOT, env=quiet, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: failed\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def compare(name: str, rounds: int, torch: str | None) -> None:
+    """Measure all ways in turn and print their medians, and ours beside each."""
+    ways = [*WAYS, *(["PyTorch", "PyTorch, channels last"] if torch else [])]
+    count = parameters(name) if torch else 0
+    rates: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way in ways:
+            rates[way].append(measure(way, name, torch, count))
+    medians = {way: statistics.median(found) for way, found in rates.items()}
+    print(f"{name}, batch {BATCH}, faces a second, medians of {rounds} (least to most):")
+    for way, found in rates.items():
+        ratio = medians["ours"] / medians[way]
+        print(
+            f"  {way:24} {medians[way]:6.0f} ({min(found):.0f} to {max(found):.0f})  ours is {ratio:.2f} times as fast"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=MEASURED)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--torch", help="a Python that has PyTorch and NumPy")
+    parser.add_argument("--way", choices=WAYS, help="measure this one, here, and print its faces a second")
+    asked = parser.parse_args()
+    for name in [asked.network] if asked.network else MEASURED:
+        if asked.way:
+            print(WAYS[asked.way](name, WARM + MEASURED[name]))
+        else:
+            compare(name, asked.rounds, asked.torch)
+
+
+if __name__ == "__main__":
+    main()
