@@ -1,0 +1,45 @@
+"""One code for each backend of Keras: the first step of a training is the same."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from model.networks import NETWORKS
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def stepped(tmp_path_factory):
+    """Return a function that gives loss and gradients of a network on a backend, each in a process of its own."""
+    folder, known = tmp_path_factory.mktemp("steps"), {}
+
+    def step(backend, name):
+        if (backend, name) not in known:
+            out = folder / f"{backend}-{name}.npz"
+            command = [sys.executable, "-m", "tests.model.training.first_step", name, str(out)]
+            environment = {**os.environ, "KERAS_BACKEND": backend}
+            done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            with np.load(out) as saved:
+                known[backend, name] = dict(saved)
+        return known[backend, name]
+
+    return step
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_loss_and_gradients_are_those_of_tensorflow(stepped, backend, name):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    expected, found = stepped("tensorflow", name), stepped(backend, name)
+    assert found.keys() == expected.keys()
+    assert len(found) > 20
+    for what, value in expected.items():
+        np.testing.assert_allclose(found[what], value, atol=1e-4, err_msg=what)
+    # Gradients that were all next to nothing would agree as well.
+    assert max(np.abs(value).max() for value in expected.values()) > 0.01
