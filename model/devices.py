@@ -61,6 +61,38 @@ def set_up(device: Literal["auto", "cpu", "gpu"], *, mixed_precision: bool, dete
     return Device("cpu", 1, _cpu_name())
 
 
+def peak_bytes(index: int) -> int | None:
+    """Return the most memory that networks took on one GPU, in bytes, or None where the backend won't say.
+
+    A figure that can't be had must not cost a training that is done.
+    """
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf  # noqa: PLC0415
+
+            with contextlib.suppress(ValueError, tf.errors.OpError):
+                return int(tf.config.experimental.get_memory_info(f"GPU:{index}")["peak"])
+        case "jax":
+            import jax  # noqa: PLC0415
+
+            with contextlib.suppress(RuntimeError):
+                return (jax.devices("gpu")[index].memory_stats() or {}).get("peak_bytes_in_use")
+        case "torch":
+            import torch  # noqa: PLC0415
+
+            with contextlib.suppress(RuntimeError):
+                return int(torch.cuda.max_memory_allocated(index))
+    return None
+
+
+def kernels() -> str:
+    """Say what a CPU computes with, and what of it was set by itself: TensorFlow leaves it off on many CPUs."""
+    if keras.backend.backend() != "tensorflow":
+        return f"{keras.backend.backend()}, as it comes"
+    how = "on" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" else "off"
+    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it)"
+
+
 def what_is_missing() -> str:
     """Say, in one clause each, why no GPU is seen: the build, the driver, or the libraries that do not load."""
     if keras.backend.backend() != "tensorflow":

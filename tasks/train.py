@@ -14,7 +14,7 @@ from dvclive import Live
 from scmrepo.exceptions import SCMError
 
 import model
-from model.devices import Device, DeviceError, set_up
+from model.devices import Device, DeviceError, kernels, set_up
 from model.labels import LABELS
 from model.networks import build, with_probabilities
 from model.training.augmentation import Augmentation
@@ -190,13 +190,17 @@ def train_network(params: Params, faces: Faces, split: Split, device: Device, ba
         with _live(history) as live, progress("training", fitting.epochs * len(train), "faces") as bar:
             reporter = _Reporter(live, bar, len(train), fitting.epochs)
             watch = Watch(reporter.batch, reporter.epoch)
-            done = fit(network, train, validation, fitting, backup=backup, watch=watch)
+            done = fit(network, train, validation, fitting, backup=backup, watch=watch, devices=device.count)
         took = cost(device, done.spent, faces=len(train) * len(done.history))
-        return Trained(with_probabilities(network), done, macro_f1(network, validation), len(validation), took)
+        return Trained(
+            with_probabilities(network), done, macro_f1(network, validation, device.count), len(validation), took
+        )
 
 
 def _say_how(device: Device, train: Train, backup: Backup) -> None:
     say(f"device: {device}")
+    if device.kind == "cpu":
+        say(kernels())
     if train.mixed_precision and device.kind == "cpu":
         say("train.mixed_precision is for GPUs: this CPU computes in float32")
     if backup.path.exists():

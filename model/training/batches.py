@@ -1,6 +1,5 @@
 """Faces on their way to the network: shuffled, augmented and batched, from the seed alone."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,6 +78,7 @@ class Batches(keras.utils.PyDataset):
         augment: Augmentation | None = None,
         weights: np.ndarray | None = None,
         side: int | None = None,
+        at_least: int = 1,
     ) -> None:
         """Take the data as it is.
 
@@ -89,14 +89,17 @@ class Batches(keras.utils.PyDataset):
             augment: needs a seed.
             weights: float32 [7], the say of each label in the loss.
             side: height and width of the faces that come, in pixels; by default those of the data.
+            at_least: a last batch of fewer faces is left out, so that each of several devices gets one.
         """
         super().__init__()
         self._data, self._batch_size, self._seed, self._weights = data, batch_size, seed, weights
-        self._augment, self._side = augment, side or data.faces.shape[1]
+        whole, rest = divmod(len(data), batch_size)
+        self._length = whole + (rest >= max(1, at_least))
+        self._augment, self.side = augment, side or data.faces.shape[1]
         self._order = np.arange(len(data)) if seed is None else np.random.default_rng(seed).permutation(len(data))
 
     def __len__(self) -> int:
-        return math.ceil(len(self._data) / self._batch_size)
+        return self._length
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Return faces uint8 [b, side, side], targets float32 [b, 7] and, with class weights, those of the labels [b].
@@ -110,10 +113,10 @@ class Batches(keras.utils.PyDataset):
             held_to.append(self._weights[labels])
         if self._augment is not None and self._seed is not None:
             rng = np.random.default_rng((*self._seed, index))
-            faces = self._augment(faces, rng, self._side)
+            faces = self._augment(faces, rng, self.side)
             if self._augment.mixup:
                 faces, held_to = mixed(faces, held_to, self._augment.mixup, rng)
-        return (resized(faces, self._side), *held_to)
+        return (resized(faces, self.side), *held_to)
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:

@@ -4,13 +4,11 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-import keras
-
-from model.devices import Device
+from model.devices import Device, peak_bytes
 
 
 @dataclass
@@ -85,27 +83,6 @@ def _peak_memory() -> int:
 
 def _peak_gpu_memory(gpus: int) -> float | None:
     """Return megabytes of the fullest of the first `gpus` GPUs."""
-    peaks = [_peak_bytes(index) for index in range(gpus)]
+    peaks = [peak_bytes(index) for index in range(gpus)]
     known = [peak for peak in peaks if peak is not None]
     return round(max(known) / 1e6, 1) if known else None
-
-
-def _peak_bytes(index: int) -> int | None:
-    """Return what the backend says of one GPU; a figure that can't be had must not cost a training that is done."""
-    match keras.backend.backend():
-        case "tensorflow":
-            import tensorflow as tf  # noqa: PLC0415 - only the backend in use may be imported
-
-            with suppress(ValueError, tf.errors.OpError):
-                return int(tf.config.experimental.get_memory_info(f"GPU:{index}")["peak"])
-        case "jax":
-            import jax  # noqa: PLC0415
-
-            with suppress(RuntimeError):
-                return (jax.devices("gpu")[index].memory_stats() or {}).get("peak_bytes_in_use")
-        case "torch":
-            import torch  # noqa: PLC0415
-
-            with suppress(RuntimeError):
-                return int(torch.cuda.max_memory_allocated(index))
-    return None

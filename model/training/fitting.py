@@ -59,6 +59,7 @@ def fit(
     *,
     backup: Backup | None = None,
     watch: Watch = Watch(),
+    devices: int = 1,
 ) -> Progress:
     """Train `network`, which gives logits, and leave it with the weights of its best epoch.
 
@@ -69,24 +70,23 @@ def fit(
         fitting: the recipe.
         backup: what to go on from where it is there, and to write after each epoch.
         watch: whom to tell; of the epochs before a restart too.
+        devices: how many share each batch; faces that are too few for all of them wait for another epoch.
 
     Returns:
         The whole history and which epoch was best.
 
     Raises:
-        TrainingError: the loss is not a finite number.
+        TrainingError: the loss is not a finite number, or the devices can't share a batch evenly.
     """
-    learners = _Learners(network, fitting, steps=fitting.epochs * math.ceil(len(train) / fitting.batch_size))
+    feed = _Feed(train, validation, fitting, network.input_shape[1], devices)
+    learners = _Learners(network, fitting, steps=fitting.epochs * len(feed.training(0)))
     progress = _resume(network, backup, watch)
-    weights = label_weights(fitting.class_weights, train.labels, fitting.class_beta)
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
         index = len(progress.history)
-        side = fitting.growth.side(index, fitting.epochs, network.input_shape[1])
-        batches = Batches(
-            train, fitting.batch_size, seed=(fitting.seed, index), augment=fitting.augment, weights=weights, side=side
-        )
+        batches = feed.training(index)
         guard = _Guard(index, fitting.batch_size, len(train), watch)
-        figures = _epoch(learners.of(side), batches, Batches(validation, _VALIDATED, side=side), guard, progress.spent)
+        seen = feed.validation(batches.side)
+        figures = _epoch(learners.of(batches.side), batches, seen, guard, progress.spent)
         _note(network, progress, figures, fitting)
         if fitting.recipe.ema:
             _assign(network.trainable_variables, guard.raw)
@@ -95,6 +95,43 @@ def fit(
         watch.epoch(index, figures)
     _assign(network.variables, progress.best_weights)
     return progress
+
+
+class _Feed:
+    """The batches of each epoch, of the size that the faces have in it, and such that each device gets its part."""
+
+    def __init__(self, train: Labelled, validation: Labelled, fitting: Fitting, side: int, devices: int) -> None:
+        if fitting.batch_size % devices:
+            raise TrainingError(f"{devices} devices can't share batches of {fitting.batch_size} faces evenly")
+        self._train, self._validation, self._fitting = train, validation, fitting
+        self._side, self._devices = side, devices
+        self._weights = label_weights(fitting.class_weights, train.labels, fitting.class_beta)
+
+    def training(self, epoch: int) -> Batches:
+        """Return shuffled and augmented ones."""
+        fitting = self._fitting
+        return Batches(
+            self._train,
+            fitting.batch_size,
+            seed=(fitting.seed, epoch),
+            augment=fitting.augment,
+            weights=self._weights,
+            side=fitting.growth.side(epoch, fitting.epochs, self._side),
+            at_least=self._devices,
+        )
+
+    def validation(self, side: int) -> Batches:
+        """Return those of all validation faces, in their order."""
+        return Batches(self._validation, _size(len(self._validation), self._devices), side=side)
+
+
+def _size(faces: int, devices: int) -> int:
+    """Return a batch size with which each batch of so many faces has at least one for each device, evenly but the last.
+
+    Keras fails where a device gets none.
+    """
+    sizes = range(min(_VALIDATED, faces) // devices * devices, 0, -devices)
+    return next((size for size in sizes if faces % size == 0 or faces % size >= devices), faces)
 
 
 class _Learners:
@@ -142,16 +179,16 @@ def _epoch(learner: keras.Model, train: Batches, validation: Batches, guard: "_G
         raise TrainingError(_diverged("validation loss", val_loss, f"after epoch {guard.index + 1}"))
     rate = float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate))
     loss, accuracy = float(logs["loss"][0]), float(logs["accuracy"][0])
-    return Epoch(loss, accuracy, float(val_loss), float(val_accuracy), rate, learner.input_shape[1])
+    return Epoch(loss, accuracy, float(val_loss), float(val_accuracy), rate, train.side)
 
 
-def macro_f1(network: keras.Model, data: Labelled) -> float:
-    """Return the mean of the labels' F1 of a network that `fit` left, 0 to 1.
+def macro_f1(network: keras.Model, data: Labelled, devices: int = 1) -> float:
+    """Return the mean of the labels' F1 of a network that `fit` left, 0 to 1; `devices` as there.
 
     It is scikit-learn's `f1_score` over all seven labels with `zero_division=0`: one that is neither there nor
     predicted counts as 0.
     """
-    predicted = network.predict(Batches(data, _VALIDATED), verbose=0).argmax(axis=1)
+    predicted = network.predict(Batches(data, _size(len(data), devices)), verbose=0).argmax(axis=1)
     classes = len(LABELS)
     confusion = np.bincount(data.labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
     both = confusion.sum(axis=0) + confusion.sum(axis=1)

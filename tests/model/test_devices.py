@@ -37,16 +37,20 @@ from pathlib import Path
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup
 from model.training.batches import Labelled
-from model.training.fitting import Fitting, fit
+from model.training.fitting import Fitting, fit, macro_f1
+from model.training.growth import Growth
 from model.networks import build
 from model.training.optimizers import Recipe
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    network = build("compact", filters=[4], kernel_sizes=[3])
-    data = Labelled(np.zeros((32, 48, 48), np.uint8), np.arange(32) % 7)
-    fitting = Fitting(Recipe("sgd", 0.1), epochs=1, batch_size=16, seed=0, augment=Augmentation())
+    network = build("compact", filters=[4, 8], kernel_sizes=[3, 3])
+    # One face is left over for the last batch: too few for two devices.
+    data = Labelled(np.zeros((33, 48, 48), np.uint8), np.arange(33) % 7)
+    recipe = Recipe("muon", 0.01, ema=0.9)
+    fitting = Fitting(recipe, epochs=2, batch_size=16, seed=0, augment=Augmentation(), growth=Growth(32, 0.5))
     backup = Backup(Path("state.npz"))
-    fit(network, data, data, fitting, backup=backup)
-    assert len(backup.load(network).history) == 1
+    fit(network, data, data, fitting, backup=backup, devices=2)
+    assert 0 <= macro_f1(network, data, devices=2) <= 1
+    assert [epoch.side for epoch in backup.load(network).history] == [32, 48]
 print("spread over", network.distribute_strategy.num_replicas_in_sync)
 """
 
