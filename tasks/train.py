@@ -15,7 +15,6 @@ from scmrepo.exceptions import SCMError
 
 import model
 from model.devices import Device, DeviceError, kernels, set_up
-from model.labels import LABELS
 from model.networks import build, with_probabilities
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup, Epoch, Progress
@@ -34,21 +33,10 @@ from tasks.common.files import replacing, write_json
 from tasks.common.params import Augment, Params, Train, load_params
 from tasks.common.params import Model as ModelParams
 from tasks.common.processes import end_with_dvc, exclusive
-from tasks.common.tables import VOTES, Faces, Split, read_faces, read_split
+from tasks.common.tables import VOTED, Faces, Split, read_faces, read_split
 
 DECISIVE: Final = ("networks", "training")
 """The rooms of `model/` whose code decides what a training gives."""
-
-VOTED: Final = {
-    "angry": "anger",
-    "disgust": "disgust",
-    "fear": "fear",
-    "happy": "happiness",
-    "sad": "sadness",
-    "surprise": "surprise",
-    "neutral": "neutral",
-}
-"""What FER+ calls each label; its contempt, unknown and NF are none."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +106,7 @@ def soft_targets(faces: Faces, vote_share: float) -> np.ndarray:
         UserError: none of the faces has votes.
     """
     hard = one_hot(faces.emotion)
-    columns = [VOTES.index(VOTED[label]) for label in LABELS]
-    votes = np.zeros_like(hard) if faces.votes is None else faces.votes[:, columns].astype(np.float32)
+    votes = np.zeros_like(hard) if faces.votes is None else faces.votes[:, VOTED].astype(np.float32)
     total = votes.sum(axis=1, keepdims=True)
     if not total.any():
         raise UserError(

@@ -20,6 +20,9 @@ USAGES: Final = ("Training", "PublicTest", "PrivateTest")
 VOTES: Final = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 """FER+'s ten columns of crowd votes, in its own order."""
 
+VOTED: Final = [4, 5, 6, 1, 3, 2, 0]
+"""The column of `VOTES` that is each of `model.labels.LABELS`; contempt, unknown and NF are none."""
+
 SUBSETS: Final = ("train", "validation", "test", "dropped")
 """Where a split puts a row; `dropped` rows are used nowhere."""
 
