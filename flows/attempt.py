@@ -3,13 +3,13 @@
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any, Final, Protocol
 
-import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -20,19 +20,20 @@ from prefect.client.schemas.filters import (
     LogFilter,
     LogFilterFlowRunId,
 )
-from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
+from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun, State
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from flows.data import PIN
-from flows.experiment import GIT_REMOTE, experiments, git
+from flows.experiment import GIT_REMOTE, git
 from flows.leash import Leash
-from flows.places import place
+from flows.made import Asked, refs, supersede
+from flows.notify import ADDRESS, QUIET
+from flows.places import at_work, drop_backups, place
 from flows.runs import reason
 from flows.server import patiently
 from flows.stage import LAST, StageError
-from flows.sweeps import changed, overrides
-from tasks.common import paths
+from flows.sweeps import overrides
 from tasks.common.errors import UserError
 
 DEPLOYMENT: Final = "train/clone"
@@ -44,21 +45,6 @@ _SAID: Final = re.compile(r"^\S+ \| \w+ +\| (?:Task|Flow) run '([^']+)' - (.*)$"
 """A line that Prefect logs: of which task, and what."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What is to be run.
-
-    Attributes:
-        name: of the DVC experiment.
-        settings: parameters that are not those of `params.yaml`.
-        until: the last stage; None for all, to the verdict.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    until: str | None
-
-
 class Way(Protocol):
     """How runs are made."""
 
@@ -68,6 +54,9 @@ class Way(Protocol):
         Raises:
             StageError: the run failed; the sentence has its last lines.
         """
+
+    def fetch(self) -> None:
+        """Bring here what was made elsewhere."""
 
     def let_go(self) -> None:
         """End what must not outlive this process."""
@@ -93,16 +82,25 @@ class Here:
             if said := _SAID.match(line):
                 hear(f"{said[1]}: {said[2]}")
 
+        before = refs(self.root, asked.name)
         with get_client(sync_client=True) as client:  # the temporary server too, where no other is
-            server = str(client.api_url)
-        with place(self.root, asked.name) as folder, Leash(folder, {"PREFECT_API_URL": server}) as leash:
+            variables = {"PREFECT_API_URL": str(client.api_url), ADDRESS: ""}  # the sweep's end is told, not each run's
+        with place(self.root, asked.name) as folder, ExitStack() as after, Leash(folder, variables) as leash:
             self._leashes.add(leash)
             if self._gone.is_set():
                 raise StopRunError("the sweep was ended")
-            leash.run(call, sort)
-            self._leashes.discard(leash)
-        if asked.name not in experiments(self.root):
+            try:
+                leash.run(call, sort)
+            except StopRunError:  # it was hopeless: nobody will go on from its backup
+                after.callback(drop_backups, at_work(folder))
+                raise
+            finally:
+                self._leashes.discard(leash)
+        if not supersede(self.root, asked.name, before):
             raise StageError(f"{asked.name}: {_why(list(last))}")
+
+    def fetch(self) -> None:
+        """All runs land here by themselves."""
 
     def let_go(self) -> None:
         """End all runs that are at work, and begin no other."""
@@ -120,26 +118,44 @@ class Pool:
 
     def run(self, asked: Asked, hear: Callable[[str], None]) -> None:
         """Start a run, or take up one of this name that is at work, and follow it to its end."""
+        if self._gone.is_set():
+            raise LetGoError(f"{asked.name} was not begun")
+        before = refs(self.root, asked.name)
         with get_client(sync_client=True) as client:
             started = patiently(lambda: _taken_up(client, asked))
-            state, heard = started.state, 0
             try:
-                while not (state and state.is_final()):
-                    if self._gone.wait(POLL):
-                        raise LetGoError(f"{asked.name} goes on at its worker")
-                    which = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[started.id]))
-                    lines = patiently(lambda: client.read_logs(which, offset=heard))  # noqa: B023 - called at once
-                    heard += len(lines)
-                    for line in lines:
-                        hear(line.message)
-                    state = patiently(lambda: client.read_flow_run(started.id)).state
+                state = self._follow(client, started, hear)
             except StopRunError:
                 client.set_flow_run_state(started.id, Cancelling(), force=True)
                 raise
-        if GIT_REMOTE in git(self.root, "remote").split():
-            git(self.root, "fetch", "--quiet", GIT_REMOTE, "+refs/exps/*:refs/exps/*")
-        if asked.name not in experiments(self.root):
+        self.fetch()
+        if not supersede(self.root, asked.name, before, remote=self._remote):
             raise StageError(f"{asked.name}: {reason(state)}")
+
+    def _follow(self, client: SyncPrefectClient, started: FlowRun, hear: Callable[[str], None]) -> State[Any]:
+        """Pass on what a run says, and return the state in which it ends."""
+        which, heard = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[started.id])), 0
+        while True:
+            state = patiently(lambda: client.read_flow_run(started.id)).state
+            final = state if state and state.is_final() else None
+            lines = patiently(lambda: client.read_logs(which, offset=heard))  # noqa: B023 - called at once
+            heard += len(lines)
+            with suppress(StopRunError) if final else nullcontext():  # what has ended can't be ended
+                for line in lines:
+                    hear(line.message)
+            if final:
+                return final
+            if self._gone.wait(POLL):
+                raise LetGoError(f"{started.name} goes on at its worker")
+
+    @property
+    def _remote(self) -> bool:
+        return GIT_REMOTE in git(self.root, "remote").split()
+
+    def fetch(self) -> None:
+        """Bring here what workers have made, this time or before."""
+        if self._remote:
+            git(self.root, "fetch", "--quiet", GIT_REMOTE, "+refs/exps/*:refs/exps/*")
 
     def let_go(self) -> None:
         """Leave the runs to their workers, and start no other."""
@@ -154,16 +170,32 @@ class LetGoError(Exception):
     """Nobody follows the run any more."""
 
 
+def machines() -> int:
+    """Return how many runs of the pool are at work at once, at most.
+
+    Raises:
+        UserError: the server knows no such deployment.
+    """
+    with get_client(sync_client=True) as client:
+        pool = _deployment(client).work_pool_name
+        limit = client.read_work_pool(pool).concurrency_limit if pool else None
+    return limit or 1
+
+
+def _deployment(client: SyncPrefectClient) -> DeploymentResponse:
+    try:
+        return client.read_deployment_by_name(DEPLOYMENT)
+    except ObjectNotFound as error:
+        raise UserError(f"the Prefect server has no deployment {DEPLOYMENT}; `make deploy` brings it there") from error
+
+
 def _taken_up(client: SyncPrefectClient, asked: Asked) -> FlowRun:
     """Return the deployment's run of this name that has not ended, or start one.
 
     Raises:
         UserError: the server knows no such deployment.
     """
-    try:
-        deployment = client.read_deployment_by_name(DEPLOYMENT)
-    except ObjectNotFound as error:
-        raise UserError(f"the Prefect server has no deployment {DEPLOYMENT}; `make deploy` brings it there") from error
+    deployment = _deployment(client)
     which = FlowRunFilter(
         name=FlowRunFilterName(any_=[asked.name]),
         deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),  # a run on this machine may have been killed
@@ -173,42 +205,10 @@ def _taken_up(client: SyncPrefectClient, asked: Asked) -> FlowRun:
     if at_work:
         return at_work[0]
     given = {"experiment": asked.name, "overrides": overrides(asked.settings), "until": asked.until}
-    return client.create_flow_run_from_deployment(deployment.id, parameters=given, name=asked.name)
+    return client.create_flow_run_from_deployment(deployment.id, parameters=given, name=asked.name, tags=[QUIET])
 
 
 def _why(last: list[str]) -> str:
     """Return the sentence of a run that failed, out of its last lines."""
     sentence = next((line for line in reversed(last) if line.startswith("error: ")), None)
     return sentence.removeprefix("error: ") if sentence else "it failed; its last lines:\n" + "\n".join(last)
-
-
-def is_made(root: Path, name: str, settings: Mapping[str, Any]) -> bool:
-    """Return whether the experiment is there already, with these parameters and the data that is pinned now.
-
-    Raises:
-        UserError: one of that name is there, and it is another.
-    """
-    commit = experiments(root).get(name)
-    if not commit:
-        return False
-    now = changed(yaml.safe_load((root / paths.PARAMS).read_text(encoding="utf-8")), settings)
-    then = yaml.safe_load(git(root, "show", f"{commit}:{paths.PARAMS}"))
-    pins = [yaml.safe_load(text)["outs"] for text in ((root / PIN).read_text(), git(root, "show", f"{commit}:{PIN}"))]
-    differs = [*_differing(now, then), *([PIN] if pins[0] != pins[1] else [])]
-    if differs:
-        raise UserError(
-            f"{name}: an experiment of that name is there, which differs in {', '.join(differs)}; remove it "
-            f"(`dvc exp remove {name}`), or give the run another name"
-        )
-    return True
-
-
-def _differing(now: Mapping[str, Any], then: Mapping[str, Any], prefix: str = "") -> list[str]:
-    names: list[str] = []
-    for name in sorted({*now, *then}):
-        one, other = now.get(name), then.get(name)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            names += _differing(one, other, f"{prefix}{name}.")
-        elif one != other:
-            names.append(f"{prefix}{name}")
-    return names

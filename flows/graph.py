@@ -3,8 +3,10 @@
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
+from dvc.dependency import ParamsDependency
 from dvc.dvcfile import PROJECT_FILE
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
@@ -22,12 +24,16 @@ class Stage:
         description: its `desc` in `dvc.yaml`.
         device: it computes on the device, one stage at a time on a machine (`meta: {device: true}`).
         retries: how often it is tried again after it was killed (`meta: {retries: 2}`); never after bad input.
+        command: its `cmd`, as `dvc.lock` notes it.
+        sources: paths that it depends on and that DVC does not make or pin: code and baselines, which git has.
     """
 
     name: str
     description: str
     device: bool
     retries: int
+    command: Any
+    sources: tuple[str, ...]
 
 
 def read_graph(root: Path) -> list[Stage]:
@@ -42,7 +48,8 @@ def read_graph(root: Path) -> list[Stage]:
             place = {stage: number for number, stage in enumerate(stages)}
             needs = repo.index.graph  # an edge leads from a stage to what it needs
             order = nx.lexicographical_topological_sort(needs.reverse(), key=lambda stage: place.get(stage, -1))
-            return [_described(stage) for stage in order if stage in place]
+            outs = tuple(Path(out.fs_path) for stage in repo.index.stages for out in stage.outs)
+            return [_described(stage, outs) for stage in order if stage in place]
     except DvcException as error:
         raise UserError(f"dvc.yaml: {error}") from error
 
@@ -64,8 +71,13 @@ def stages_until(root: Path, name: str) -> list[Stage]:
     return stages[: names.index(name) + 1]
 
 
-def _described(stage: PipelineStage) -> Stage:
+def _described(stage: PipelineStage, outs: tuple[Path, ...]) -> Stage:
     meta = stage.meta or {}
     # DVC's own `addressing` depends on the folder of the process.
     name = stage.name if stage.path_in_repo == PROJECT_FILE else f"{stage.path_in_repo}:{stage.name}"
-    return Stage(name, stage.desc or "", bool(meta.get("device", False)), int(meta.get("retries", 0)))
+    needs = [Path(one.fs_path) for one in stage.deps if not isinstance(one, ParamsDependency)]
+    root = stage.repo.root_dir
+    made = [one for one in needs if any(one.is_relative_to(out) for out in outs)]
+    sources = [one.relative_to(root).as_posix() for one in needs if one.is_relative_to(root) and one not in made]
+    device, retries = bool(meta.get("device", False)), int(meta.get("retries", 0))
+    return Stage(name, stage.desc or "", device, retries, stage.cmd, tuple(sources))

@@ -14,11 +14,14 @@ from prefect.logging import get_logger
 
 ADDRESS: Final = "FACIAL_EMOTION_NOTIFY"
 
+QUIET: Final = "sweep"
+"""Tag of a run that is one of many, whose end the whole will tell."""
+
 
 def tell(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Send the name of the run, the state in which it ended, and the reasons: a hook of Prefect's for any `flow`."""
     address = os.environ.get(ADDRESS)
-    if not address:
+    if not address or QUIET in flow_run.tags:
         return
     service = apprise.Apprise()
     title = f"{flow.name}: {flow_run.name} ended as {state.name}"

@@ -2,11 +2,13 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psutil
+from dvc.config import Config
 from dvc.repo import Repo
 
 from flows.experiment import git
@@ -14,6 +16,9 @@ from flows.workspace import prepare
 from tasks.common import paths
 
 PLACES: Final = Path(".dvc/tmp/places")
+
+GRACE: Final = 20.0
+"""Seconds that a training may take to end, once it was let go of."""
 
 
 @contextmanager
@@ -36,10 +41,10 @@ def place(root: Path, name: str) -> Iterator[Path]:
             shutil.copy(local, folder / ".dvc")
         with Repo(str(root)) as repo:
             cache, remotes = Path(repo.cache.local_cache_dir), repo.config["remote"]
-        for remote, settings in remotes.items():
-            if Path(settings["url"]).is_absolute():  # DVC has resolved it: it may be written relative to the repository
-                call = ["dvc", "remote", "modify", "--local", remote, "url", str(settings["url"])]
-                subprocess.run(call, cwd=folder, check=True)
+        with Config(str(folder / ".dvc")).edit("local") as here:
+            for remote, settings in remotes.items():
+                if Path(settings["url"]).is_absolute():  # DVC has resolved it: it may be written relative to the root
+                    here["remote"].setdefault(remote, {})["url"] = str(settings["url"])
         prepare(folder, cache=cache, backups=root / paths.BACKUPS)
         yield folder
     finally:
@@ -50,4 +55,19 @@ def _bring_changes(root: Path, folder: Path) -> None:
     """Change what git tracks in the clone as it is changed in the repository."""
     changes = subprocess.run(["git", "diff", "--binary", "HEAD"], cwd=root, capture_output=True, check=True).stdout
     if changes:
-        subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=folder, input=changes, check=True)
+        subprocess.run(["git", "apply", "--index", "--whitespace=nowarn"], cwd=folder, input=changes, check=True)
+
+
+def at_work(folder: Path) -> dict[Path, psutil.Process]:
+    """Return the backups of the trainings that are at work in a place, each with its process."""
+    here = {str(one.pid): one for one in psutil.process_iter(["cwd"]) if one.info["cwd"] == str(folder)}
+    holders = {lock: lock.read_text(encoding="ascii").strip() for lock in (folder / paths.BACKUPS).glob("*.lock")}
+    return {lock.resolve().with_suffix(""): here[holder] for lock, holder in holders.items() if holder in here}
+
+
+def drop_backups(backups: Mapping[Path, psutil.Process]) -> None:
+    """Remove backups that nobody will go on from, as soon as the training that writes each has ended."""
+    psutil.wait_procs(list(backups.values()), timeout=GRACE)
+    for backup in backups:
+        shutil.rmtree(backup, ignore_errors=True)
+        backup.with_suffix(".lock").unlink(missing_ok=True)

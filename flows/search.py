@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from flows.attempt import StopRunError
 from flows.sweeps import Search
+from tasks.common.files import replacing
 
 STUDIES: Final = Path(".dvc/tmp/studies")
 
@@ -29,12 +30,43 @@ def open_study(root: Path, name: str, search: Search) -> optuna.Study:
     TPE: Bergstra et al. 2011. The pruner ends a trial whose best epoch so far lies below the median of the others at
     that epoch (Golovin et al. 2017, "Google Vizier").
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal = root / STUDIES / f"{name}.journal"
+    journal = _journal(root, name)
     journal.parent.mkdir(parents=True, exist_ok=True)
+    return _open(journal, name, search)
+
+
+def finished(root: Path, name: str) -> list[FrozenTrial]:
+    """Return the trials of a sweep that came to their end."""
+    journal = _journal(root, name)
+    if not journal.exists():
+        return []
+    study = optuna.load_study(study_name=name, storage=_storage(journal))
+    return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+
+
+def repeat(root: Path, name: str, search: Search) -> optuna.Study:
+    """Begin a study anew, whose first trials have the parameters of all that it has had."""
+    had = [one.params for one in open_study(root, name, search).get_trials(deepcopy=False) if one.params]
+    with replacing(_journal(root, name)) as beside:
+        anew = _open(beside, name, search)
+        for params in had:
+            anew.enqueue_trial(params)
+    return open_study(root, name, search)
+
+
+def _journal(root: Path, name: str) -> Path:
+    return root / STUDIES / f"{name}.journal"
+
+
+def _storage(journal: Path) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(str(journal)))
+
+
+def _open(journal: Path, name: str, search: Search) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         study_name=name,
-        storage=JournalStorage(JournalFileBackend(str(journal))),
+        storage=_storage(journal),
         direction="maximize",
         pruner=optuna.pruners.MedianPruner(search.startup, n_warmup_steps=search.patience),
         load_if_exists=True,
@@ -48,7 +80,8 @@ def trials(study: optuna.Study, search: Search) -> list[Trial | None]:
     """Return what is left to try: trials that a killed process left, and None for each that is still to be asked."""
     known = study.get_trials(deepcopy=False)
     left: list[Trial | None] = [Trial(study, one._trial_id) for one in known if one.state is TrialState.RUNNING]
-    return left + [None] * max(0, search.trials - len(known))
+    begun = [one for one in known if one.state is not TrialState.WAITING]  # those are what asking gives first
+    return left + [None] * max(0, search.trials - len(begun))
 
 
 def propose(trial: Trial, search: Search) -> dict[str, Any]:

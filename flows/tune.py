@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+import optuna
 import yaml
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
@@ -22,13 +23,14 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.attempt import Asked, Here, Pool, Way, is_made
+from flows.attempt import Here, Pool, Way, machines
 from flows.experiment import experiments, git
 from flows.leaderboard import compare, read_published
 from flows.locks import gpus
+from flows.made import Asked, check_code, forget, is_there, listed, other_code, refs
 from flows.notify import tell
 from flows.runs import reason
-from flows.search import PrunedError, best, open_study, propose, reporting, settings_of, trials
+from flows.search import PrunedError, best, finished, open_study, propose, repeat, reporting, settings_of, trials
 from flows.server import check_server, patiently
 from flows.stage import StageError, step
 from flows.sweeps import SWEEPS, Planned, Search, Sweep, check_search, overrides, path_of, plan, read_sweep
@@ -48,6 +50,13 @@ INCOMPLETE: Final = "Incomplete"
 """Name of the state in which a sweep ends some of whose runs failed."""
 
 
+LEFT: Final = {
+    False: "its runs have ended; the same command takes them up, each training from its last epoch",
+    True: "its runs go on at their workers; the same command follows them again, `prefect flow-run cancel` ends one",
+}
+"""What becomes of the runs after Ctrl-C; by whether the pool makes them."""
+
+
 @dataclass(frozen=True)
 class Tuning:
     """A sweep at work."""
@@ -57,12 +66,28 @@ class Tuning:
     sweep: Sweep
     way: Way
 
-    def make(self, name: str, settings: dict[str, Any], until: str | None, hear: Callable[[str], None]) -> State[None]:
+    def make(self, asked: Asked, hear: Callable[[str], None]) -> State[None]:
         """Make one run, where it is not there already."""
-        if is_made(self.root, name, settings):
-            return Completed(name="Unchanged", message=f"the experiment {name} is there")
-        self.way.run(Asked(name, settings, until), hear)
-        return Completed(message=f"the experiment {name}")
+        if is_there(self.root, asked):
+            other = other_code(self.root, asked)
+            if not other:
+                return Completed(name="Unchanged", message=f"the experiment {asked.name} is there")
+            hear(f"{asked.name} is run again: the code has changed since its experiment was made ({listed(other)})")
+        self.way.run(asked, hear)
+        return Completed(message=f"the experiment {asked.name}")
+
+    def asked(self, one: Planned) -> Asked:
+        """Return a run of a list or a grid as what is to be run."""
+        return Asked(one.name, one.settings, self.until)
+
+    def trial(self, search: Search, trial: Trial | FrozenTrial) -> Asked:
+        """Return a trial of a search, whose parameters are proposed, as what is to be run."""
+        name = f"{self.name}-t{trial.number:03d}"
+        return Asked(name, {**self.sweep.set, **settings_of(trial, search)}, self.until)
+
+    def is_made(self, asked: Asked) -> bool:
+        """Return whether a run is there, made by the code that lies here."""
+        return is_there(self.root, asked) and not other_code(self.root, asked)
 
     @property
     def until(self) -> str | None:
@@ -87,8 +112,10 @@ def tune(sweep: str, pool: bool = False) -> State[None]:
         pool: by the workers of the pool, not on this machine.
     """
     root = Path.cwd()
-    described = check(root, sweep)
-    tuning = Tuning(root, sweep, described, Pool(root) if pool else Here(root))
+    way = Pool(root) if pool else Here(root)
+    way.fetch()
+    described = check(root, sweep, pool=pool)
+    tuning = Tuning(root, sweep, described, way)
     with exclusive(root / f".dvc/tmp/tune-{sweep}.lock", f"the sweep {sweep}", patience=0):
         try:
             failed = _search(tuning, described.search) if described.search else _list(tuning)
@@ -103,7 +130,7 @@ def tune(sweep: str, pool: bool = False) -> State[None]:
     return Completed(message=f"sweep {sweep}: every run is a DVC experiment")
 
 
-def check(root: Path, name: str) -> Sweep:
+def check(root: Path, name: str, *, pool: bool) -> Sweep:
     """Read a sweep and check all of it before anything runs.
 
     Raises:
@@ -111,10 +138,15 @@ def check(root: Path, name: str) -> Sweep:
     """
     path = path_of(name)
     sweep, params = read_sweep(path), yaml.safe_load((root / paths.PARAMS).read_text(encoding="utf-8"))
+    tuning = Tuning(root, name, sweep, Pool(root) if pool else Here(root))
+    check_code(root, pool=pool)
     if sweep.search:
         check_search(path, sweep, sweep.search, params)
-    for one in plan(path, sweep, params):
-        is_made(root, one.name, one.settings)
+        asked = [tuning.trial(sweep.search, one) for one in finished(root, name)]
+    else:
+        asked = [tuning.asked(one) for one in plan(path, sweep, params)]
+    for one in asked:
+        is_there(root, one)
     return sweep
 
 
@@ -122,7 +154,7 @@ def _list(tuning: Tuning) -> list[str]:
     """Make the runs of a list or a grid; return a sentence for each that failed."""
 
     def work(one: Planned) -> Callable[[], State[None]]:
-        return lambda: tuning.make(one.name, one.settings, tuning.until, get_run_logger().info)
+        return lambda: tuning.make(tuning.asked(one), get_run_logger().info)
 
     return _gather({one.name: step(one.name, work(one)).submit() for one in _planned(tuning)})
 
@@ -134,7 +166,7 @@ def _planned(tuning: Tuning) -> list[Planned]:
 
 def _search(tuning: Tuning, search: Search) -> list[str]:
     """Make what is left of the trials of a search; return a sentence for each that failed."""
-    study = open_study(tuning.root, tuning.name, search)
+    study = study_of(tuning, search, get_run_logger().info)
 
     def work(left: Trial | None) -> Callable[[], State[None]]:
         return lambda: _try(tuning, search, left or study.ask())
@@ -145,21 +177,31 @@ def _search(tuning: Tuning, search: Search) -> list[str]:
     return _gather(waiting)
 
 
+def study_of(tuning: Tuning, search: Search, hear: Callable[[str], None]) -> optuna.Study:
+    """Return the study of a search, begun anew with the same proposals where its trials were made by other code."""
+    made = (tuning.trial(search, one) for one in finished(tuning.root, tuning.name))
+    other = next((other for one in made if is_there(tuning.root, one) and (other := other_code(tuning.root, one))), [])
+    if not other:
+        return open_study(tuning.root, tuning.name, search)
+    hear(f"all trials are run again: the code has changed since they were made ({listed(other)})")
+    return repeat(tuning.root, tuning.name, search)
+
+
 def _try(tuning: Tuning, search: Search, trial: Trial) -> State[None]:
     """Make one trial, and tell the study what came of it."""
-    name = f"{tuning.name}-t{trial.number:03d}"
-    settings = {**tuning.sweep.set, **propose(trial, search)}
-    log = get_run_logger()
-    log.info("%s: %s", name, " ".join(overrides(settings_of(trial, search))))
+    propose(trial, search)
+    asked, log = tuning.trial(search, trial), get_run_logger()
+    log.info("%s: %s", asked.name, " ".join(overrides(settings_of(trial, search))))
     try:
-        ended = tuning.make(name, settings, tuning.until, reporting(trial, log.info))
+        ended = tuning.make(asked, reporting(trial, log.info))
     except PrunedError as pruned:
+        forget(tuning.root, list(refs(tuning.root, asked.name)))  # made by other code, if at all
         trial.study.tell(trial, state=TrialState.PRUNED)
-        return Completed(name="Pruned", message=f"{name}: {pruned}")
+        return Completed(name="Pruned", message=f"{asked.name}: {pruned}")
     except StageError:
         trial.study.tell(trial, state=TrialState.FAIL)
         raise
-    trial.study.tell(trial, validation(tuning.root, name))
+    trial.study.tell(trial, validation(tuning.root, asked.name))
     return ended
 
 
@@ -180,25 +222,20 @@ def _score_chosen(tuning: Tuning) -> list[str]:
     found = chosen(tuning)
     if not found:
         return []
-    name, settings = found
-    again = f"{name}-scored"
-    get_run_logger().info("chosen by validation accuracy: %s", name)
-    work = step(again, lambda: tuning.make(again, settings, None, get_run_logger().info))
-    return _gather({again: work.submit()})
+    again = Asked(f"{found.name}-scored", found.settings, None)
+    get_run_logger().info("chosen by validation accuracy: %s", found.name)
+    work = step(again.name, lambda: tuning.make(again, get_run_logger().info))
+    return _gather({again.name: work.submit()})
 
 
-def chosen(tuning: Tuning) -> tuple[str, dict[str, Any]] | None:
-    """Return name and parameters of the best run, of several seeds the best one of the best mean; None without any."""
-    made = experiments(tuning.root)
+def chosen(tuning: Tuning) -> Asked | None:
+    """Return the best run, of several seeds the best one of the best mean; None without any."""
     if tuning.sweep.search:
         trial = best(open_study(tuning.root, tuning.name, tuning.sweep.search))
-        if not trial:
-            return None
-        settings = {**tuning.sweep.set, **settings_of(trial, tuning.sweep.search)}
-        return f"{tuning.name}-t{trial.number:03d}", settings
-    scores = {one.name: validation(tuning.root, one.name) for one in _planned(tuning) if one.name in made}
-    best_run = best_of(_planned(tuning), scores)
-    return (best_run.name, best_run.settings) if best_run else None
+        return tuning.trial(tuning.sweep.search, trial) if trial else None
+    made = [one for one in _planned(tuning) if tuning.is_made(tuning.asked(one))]
+    best_run = best_of(made, {one.name: validation(tuning.root, one.name) for one in made})
+    return tuning.asked(best_run) if best_run else None
 
 
 def best_of(runs: Sequence[Planned], scores: Mapping[str, float]) -> Planned | None:
@@ -232,13 +269,17 @@ def main() -> None:
     parser.add_argument("sweep", help="name of a file of sweeps/")
     parser.add_argument("--pool", action="store_true", help="by the workers of the Prefect server's pool")
     options = parser.parse_args()
-    check(Path.cwd(), options.sweep)
+    sweep = check(Path.cwd(), options.sweep, pool=options.pool)
     if options.pool and not PREFECT_API_URL.value():
         raise UserError("PREFECT_API_URL is not set; --pool needs the server that `make deploy` was run against")
     check_server()
-    width = WIDTH if options.pool else max(1, len(gpus()))
+    # A search that proposes more trials than are at work learns nothing from those that end.
+    width = (machines() if sweep.search else WIDTH) if options.pool else max(1, len(gpus()))
     runner = cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=width))
-    state = tune.with_options(task_runner=runner)(options.sweep, pool=options.pool, return_state=True)
+    try:
+        state = tune.with_options(task_runner=runner)(options.sweep, pool=options.pool, return_state=True)
+    except KeyboardInterrupt:
+        raise UserError(f"the sweep was let go of: {LEFT[options.pool]}") from None
     if not state.is_completed():
         raise UserError(reason(state))
 

@@ -1,19 +1,28 @@
 """Prepare a fresh clone for one run: `python -m flows.workspace`.
 
 DVC's cache and the backups of trainings lie in one store of the machine, so that a clone neither downloads what an
-earlier one had nor starts a killed training anew. `FACIAL_EMOTION_STORE` names another place for it.
+earlier one had nor starts a killed training anew; what nobody goes on from is removed after a month.
+`FACIAL_EMOTION_STORE` names another place for it.
 """
 
 import os
-import subprocess
+import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from dvc.config import Config
+
 from tasks.common import paths
 from tasks.common.console import say
-from tasks.common.errors import command
+from tasks.common.errors import UserError, command
+from tasks.common.processes import exclusive
 
 STORE: Final = "FACIAL_EMOTION_STORE"
+
+KEPT_DAYS: Final = 30
+"""Days for which the store keeps what a training could go on from."""
 
 
 def store() -> Path:
@@ -24,10 +33,21 @@ def store() -> Path:
 def prepare(root: Path, *, cache: Path, backups: Path) -> None:
     """Have DVC's cache and the backups of trainings lie outside of the repository at `root`."""
     backups.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["dvc", "cache", "dir", "--local", str(cache)], cwd=root, check=True)
+    with Config(str(root / ".dvc")).edit("local") as local:  # as `dvc cache dir --local` does, without its start
+        local["cache"]["dir"] = str(cache)
     link = root / paths.BACKUPS
     if not link.exists():
         link.symlink_to(backups, target_is_directory=True)
+
+
+def clear(backups: Path) -> None:
+    """Remove the backups of trainings that nobody has gone on from for a long time: cancelled ones, hopeless ones."""
+    before = time.time() - KEPT_DAYS * 86400
+    for state in [one for one in backups.glob("*/state.npz") if one.stat().st_mtime < before]:
+        lock = state.parent.with_suffix(".lock")
+        with suppress(UserError), exclusive(lock, "a training", patience=0):
+            shutil.rmtree(state.parent)
+            lock.unlink()
 
 
 def prepared(root: Path) -> bool:
@@ -38,6 +58,7 @@ def prepared(root: Path) -> bool:
 @command
 def main() -> None:
     prepare(Path.cwd(), cache=store() / "cache", backups=store() / "backup")
+    clear(store() / "backup")
     say(f"DVC's cache and the backups of trainings lie in {store()}")
 
 

@@ -51,7 +51,8 @@ def deploy(folder: Path, limit: int = 1) -> None:
     run(folder, "python", "-m", "flows.deploy", *options)
 
 
-def schedule(folder: Path, deployment: str, name: str, *overrides: str) -> None:
+def schedule(folder: Path, deployment: str, name: str, *overrides: str, until: str | None = None) -> None:
     parameters = [f"overrides={list(overrides)}".replace("'", '"'), f'experiment="{name}"']
+    parameters += [f'until="{until}"'] if until else []
     options = [option for parameter in parameters for option in ("--param", parameter)]
     run(folder, "prefect", "deployment", "run", deployment, "--flow-run-name", name, *options)

@@ -1,141 +1,116 @@
 """Sweeps on a real server, over a graph of toy stages: what is tried is which runs are made, and when."""
 
-import shutil
 import signal
 from pathlib import Path
 
-import psutil
 import pytest
-import yaml
 from optuna.trial import TrialState
 
-from flows.search import open_study
+from flows.attempt import Here
+from flows.experiment import experiments, git
+from flows.made import Asked, refs
+from flows.search import finished, open_study, propose, trials
 from flows.sweeps import Planned, Search
-from flows.tune import best_of
-from tests.flows.conftest import STAGES, Server, exps, until
-from tests.flows.pool import Worker, deploy
+from flows.tune import Tuning, best_of, check, chosen, study_of
+from tasks.common import paths
+from tasks.common.errors import UserError
+from tests.flows.conftest import Server, until
+from tests.flows.learner import RULE, TUNE, accuracies, backups, gone, listed, make, sweep, tuned
 from tests.workspaces import commit, run, start
 
-TUNE = ("python", "-m", "flows.tune")
 
-LEARNER = """
-import json, pathlib, time, yaml
-train = yaml.safe_load(open("params.yaml"))["train"]
-epochs, rate, seed = train["epochs"], train["learning_rate"], train["seed"]
-assert rate < 0.9, "error: diverged"
-kept = pathlib.Path(".backup") / f"{rate}-{epochs}-{seed}"
-kept.parent.mkdir(exist_ok=True)
-first = int(kept.read_text()) + 1 if kept.exists() else 1
-if first > 1:
-    print(f"going on from epoch {first}", flush=True)
-for epoch in range(first, epochs + 1):
-    time.sleep(0.3)
-    accuracy = (1 - rate + seed / 10000) * epoch / epochs
-    print(f"epoch {epoch}/{epochs}: loss 1.0 accuracy 0.5 val_loss 1.0 val_accuracy {accuracy:.4f}", flush=True)
-    kept.write_text(str(epoch))
-for folder in ("outputs", "metrics"):
-    pathlib.Path(folder).mkdir(exist_ok=True)
-pathlib.Path("outputs/toy.txt").write_text(str(epochs))
-json.dump({"epochs": epochs, "val_accuracy": accuracy}, open("metrics/training.json", "w"))
-"""
-"""The lower its rate, the better it does; it keeps what a killed one goes on from, as the real training does."""
+@pytest.fixture(scope="module")
+def learner(finished_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository for all tests here; each has a sweep of its own in it."""
+    return make(finished_workspace, tmp_path_factory.mktemp("tune") / "learner")
 
 
-@pytest.fixture
-def learner(toy: Path) -> Path:
-    """A repository whose `train` takes a third of a second an epoch, with `sweep` to write sweeps into it."""
-    (toy / "toy.py").write_text(LEARNER)
-    metrics = [{"metrics/training.json": {"cache": False}}]
-    shutil.move(toy / "outputs" / "evaluation.json", toy)
-    score = {"cmd": "cp evaluation.json outputs/", "deps": ["outputs/toy.txt"], "outs": ["outputs/evaluation.json"]}
-    stages = STAGES | {"train": STAGES["train"] | {"params": ["train"], "metrics": metrics}, "evaluate": score}
-    (toy / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
-    (toy / "sweeps").mkdir()
-    commit(toy, "a learner")
-    return toy
-
-
-def sweep(folder: Path, name: str, **content: object) -> None:
-    (folder / "sweeps" / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-
-
-def accuracies(folder: Path, prefix: str) -> dict[str, float]:
-    found = {name: data for name, data in exps(folder).items() if name.startswith(f"{prefix}-")}
-    return {name: one["metrics"]["metrics/training.json"]["data"]["val_accuracy"] for name, one in found.items()}
-
-
-def ended(folder: Path, *call: str) -> tuple[int, str]:
-    process = start(folder, *call)
-    said, _ = process.communicate(timeout=240)
-    return process.returncode, said
-
-
-def listed(runs: dict[str, tuple[float, int]]) -> list[dict[str, object]]:
-    """Return runs as a sweep lists them, of their learning rates and epochs."""
-    return [
-        {"name": name, "set": {"train.learning_rate": rate, "train.epochs": epochs}}
-        for name, (rate, epochs) in runs.items()
-    ]
-
-
-def gone(folder: Path) -> bool:
-    """Return whether nothing is at work in a folder."""
-    return not [one for one in psutil.process_iter(["cwd"]) if str(folder) in (one.info["cwd"] or "")]
-
-
-def test_a_sweep_that_is_killed_goes_on_and_a_failed_run_does_not_stop_the_others(learner, server: Server):
+def test_a_sweep_that_was_killed_goes_on_with_the_code_of_now(learner, server: Server, messages, monkeypatch):
     run(learner, "dvc", "remote", "add", "--quiet", "--default", "store", "../remote")  # DVC keeps it relative
     commit(learner, "a remote")
-    runs = {"bad": (0.95, 2), "a": (0.2, 2), "long": (0.1, 15), "b": (0.3, 2)}
-    sweep(learner, "few", set={"train.seed": 0}, runs=listed(runs))
+    runs = {"a": (0.2, 2), "long": (0.1, 10), "bad": (0.95, 2)}
+    sweep(learner, "few", score="all", runs=listed(runs))
     process = start(learner, *TUNE, "few")
-    until(lambda: "epoch 3/15" in server.log("few-long"), 180)
+    until(lambda: "few-a" in experiments(learner) and list(learner.glob(".backup/*/state")), 180)
     process.kill()
     until(lambda: gone(learner), 30)
-    assert set(accuracies(learner, "few")) == {"few-a"}
-    status, said = ended(learner, *TUNE, "few")
+    assert accuracies(learner, "few") == {"few-a": 0.8}
+    rule = learner / "parts" / "rule.py"
+    rule.write_text(RULE.replace("1 -", "1.1 -"))
+    commit(learner, "another rule")
+    rule.write_text("from parts.top import TOP\n" + RULE.replace("1 -", "TOP -"))
+    (learner / "parts" / "top.py").write_text("TOP = 0.95\n")
+    run(learner, "git", "add", "parts")  # what is not committed goes along
+
+    changes = run(learner, "git", "status", "--porcelain").splitlines()
+    port, came = messages
+    monkeypatch.setenv("FACIAL_EMOTION_NOTIFY", f"json://127.0.0.1:{port}/")
+    status, said = tuned(learner, "few")
     assert status == 1
     assert "error: few-bad: train failed" in said
-    assert accuracies(learner, "few") == {"few-a": 0.8, "few-long": 0.9, "few-b": 0.7, "few-long-scored": 0.9}
+    assert (
+        "few-a is run again: the code has changed since its experiment was made (parts/rule.py, parts/top.py)" in said
+    )
     assert "going on from epoch" in said
+    assert [message["title"] for message in came] == ["tune: tune-few ended as Incomplete"]
+    assert accuracies(learner, "few") == {"few-a": 0.75, "few-long": 0.85}
+    assert len(refs(learner, "few-a")) == 1
+    assert git(learner, "show", f"{experiments(learner)['few-a']}:parts/top.py") == "TOP = 0.95"
     ends = {name: one["state_name"] for name, one in server.task_runs("tune-few").items()}
-    assert ends == {
-        "few-bad": "Failed", "few-a": "Unchanged", "few-long": "Completed", "few-b": "Completed",
-        "few-long-scored": "Completed",
-    }  # fmt: skip
-    assert run(learner, "git", "status", "--porcelain") == "?? sweeps/\n"
+    assert ends == {"few-a": "Completed", "few-long": "Completed", "few-bad": "Failed"}
     pushed = {path.read_bytes() for path in (learner.parent / "remote").rglob("*") if path.is_file()}
-    assert {b"2", b"15"} <= pushed
+    assert {b"2", b"10"} <= pushed
+    assert not backups(learner / paths.BACKUPS)
     assert not list((learner / ".dvc/tmp/places").iterdir())
-    sweep(learner, "few", set={"train.seed": 0}, runs=listed(runs | {"a": (0.2, 3)}))
-    status, said = ended(learner, *TUNE, "few")
-    assert status == 1
-    assert "few-a: an experiment of that name is there, which differs in train.epochs" in said
+    assert run(learner, "git", "status", "--porcelain").splitlines() == changes
+
+    monkeypatch.chdir(learner)
+    tuning = Tuning(learner, "few", check(learner, "few", pool=False), Here(learner))
+    best, made = chosen(tuning), experiments(learner)["few-long"]
+    assert best == Asked("few-long", {"train.learning_rate": 0.1, "train.epochs": 10}, None)
+    assert tuning.make(best, print).name == "Unchanged"
+    assert experiments(learner)["few-long"] == made
+    sweep(learner, "few", score="all", runs=listed(runs | {"a": (0.2, 3)}))
+    with pytest.raises(UserError, match=r"few-a: an experiment of that name is there, which differs in train\.epochs"):
+        check(learner, "few", pool=False)
 
 
-def test_a_search_survives_a_kill_and_stops_what_is_hopeless(learner, server: Server):
+def test_a_search_survives_a_kill_stops_what_is_hopeless_and_begins_anew_with_other_code(
+    learner, server: Server, monkeypatch
+):
     space = {"train.learning_rate": {"low": 0.01, "high": 0.8}, "train.optimizer": ["adam", "sgd"]}
-    search = {"trials": 5, "startup": 2, "patience": 1, "space": space}
+    search = {"trials": 3, "startup": 2, "patience": 1, "seed": 21, "space": space}  # its third proposal is the worst
     sweep(learner, "wide", set={"train.epochs": 4}, search=search)
     process = start(learner, *TUNE, "wide")
-    until(lambda: "wide-t001" in exps(learner), 120)
+    until(lambda: server.log("wide-t002"), 120)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    before, _ = process.communicate(timeout=60)
+    assert before.splitlines()[-1].startswith("error: the sweep was let go of: its runs have ended;")
     until(lambda: gone(learner), 30)
-    status, said = ended(learner, *TUNE, "wide")
+    status, said = tuned(learner, "wide")
     assert status == 0, said
-    study = open_study(learner, "wide", Search.model_validate(search))
-    known = study.get_trials()
-    assert len(known) == 5
-    assert {one.state for one in known} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    parsed = Search.model_validate(search)
+    known = open_study(learner, "wide", parsed).get_trials()
+    assert [one.state for one in known] == [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED]
+    assert "below the others' median" in before + said
     found = accuracies(learner, "wide")
-    best, name = max((one.value or 0, f"wide-t{one.number:03d}-scored") for one in known)
-    assert found[name] == best == max(found.values())
-    pruned = [one.number for one in known if one.state is TrialState.PRUNED]
-    assert all(f"wide-t{number:03d}" not in found for number in pruned)
-    assert said.count("below the others' median") >= bool(pruned)
-    proposed = [one.params["train.learning_rate"] for one in known]
-    assert len(set(proposed)) == len(proposed)  # a sampler that begins anew does not repeat itself
+    best, name = max((one.value, f"wide-t{one.number:03d}") for one in known[:2])
+    assert set(found) == {"wide-t000", "wide-t001", f"{name}-scored"}
+    assert found[f"{name}-scored"] == found[name] == best
+    assert not backups(learner / paths.BACKUPS)
+
+    monkeypatch.chdir(learner)
+    tuning = Tuning(learner, "wide", check(learner, "wide", pool=False), Here(learner))
+    heard: list[str] = []
+    assert trials(study_of(tuning, parsed, heard.append), parsed) == []
+    (learner / "parts" / "rule.py").write_text(RULE)
+    anew = study_of(tuning, parsed, heard.append)
+    assert heard == ["all trials are run again: the code has changed since they were made (parts/rule.py)"]
+    assert trials(anew, parsed) == [None, None, None]
+    assert [propose(anew.ask(), parsed) for _ in known] == [
+        {**one.params, "train.optimizer": ["adam", "sgd"][one.params["train.optimizer"]]} for one in known
+    ]
+    assert not finished(learner, "wide")
 
 
 def test_of_several_seeds_the_best_mean_is_chosen():
@@ -144,18 +119,3 @@ def test_of_several_seeds_the_best_mean_is_chosen():
     assert best_of(runs, scores) == runs[3]
     assert best_of(runs, {"a-s1": 0.70}) == runs[0]
     assert best_of(runs, {}) is None
-
-
-def test_the_workers_of_the_pool_make_the_runs(learner, server: Server, workers, tmp_path, monkeypatch):
-    deploy(learner)
-    monkeypatch.setenv("FACIAL_EMOTION_STORE", str(tmp_path / "store"))
-    shutil.copytree(learner / ".dvc" / "cache", tmp_path / "store" / "cache")
-    workers.append(Worker())
-    sweep(
-        learner, "far", score="all", set={"train.epochs": 2}, runs=[{"name": "a", "set": {"train.learning_rate": 0.1}}]
-    )
-    status, said = ended(learner, *TUNE, "far", "--pool")
-    assert status == 0, said
-    assert accuracies(learner, "far") == {"far-a": 0.9042}
-    assert "epoch 2/2" in said
-    assert server.flow_run("far-a")["deployment_id"]
