@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shlex
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,7 +14,9 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
+from flows.experiment import GIT_REMOTE, dvc_remote, origin
 from flows.server import patiently
+from flows.workspace import prepared
 from tasks.common import paths
 from tasks.gate.verdict import Verdict, read_verdict
 from tasks.scoring.evaluation import Evaluation, read_evaluation
@@ -47,8 +50,11 @@ def show_run(root: Path, name: str) -> None:
     )
     for picture, caption in PICTURES.items():
         _show_picture(root / paths.FIGURES / f"{picture}.svg", picture, caption)
-    for report in (paths.REPORT, paths.VALIDATION_REPORT):
-        _show_link(root / report)
+    page = reports_page(name, origin(root) if dvc_remote(root) else None)
+    patiently(lambda: create_markdown_artifact(page, key="reports", description=f"Where the reports of {name} are"))
+    if not prepared(root):  # such a clone is gone after its run
+        for report in (paths.REPORT, paths.VALIDATION_REPORT):
+            _show_link(root / report)
 
 
 def _baseline(root: Path, name: str | None) -> dict[str, Any]:
@@ -95,6 +101,30 @@ def verdict_page(verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
+def reports_page(name: str, address: str | None) -> str:
+    """Return, as Markdown, the commands that bring the reports of an experiment to any machine.
+
+    Args:
+        name: of the experiment.
+        address: of the git repository that has it, where its outputs are in a DVC remote; None where they stay here.
+    """
+    if not address:
+        return (
+            f"The reports of **{name}** stay on the machine that made them: its checkout, or its DVC cache. With a git "
+            "remote `origin` and a DVC remote (`docs/gpu-machine.md`), each run brings them there, and this page says "
+            "how to get them anywhere."
+        )
+    get = [f"dvc get {shlex.quote(address)} {path} --rev {name}" for path in (paths.REPORT, paths.VALIDATION_REPORT)]
+    return "\n".join(
+        [
+            f"The reports of **{name}**, on any machine that has DVC and may read both remotes:",
+            *("", "```console", *get, "```", ""),
+            "The whole run, with network and figures, in a clone of the repository:",
+            *("", "```console", f"dvc exp pull {GIT_REMOTE} {name}", f"dvc exp apply {name}", "```"),
+        ]
+    )
+
+
 def _show_picture(path: Path, key: str, caption: str) -> None:
     if not path.exists():
         return
@@ -104,4 +134,5 @@ def _show_picture(path: Path, key: str, caption: str) -> None:
 
 def _show_link(path: Path) -> None:
     address = "file://" + quote(str(path.resolve()))
-    patiently(lambda: create_link_artifact(address, link_text=path.name, key=f"{path.stem}-page"))
+    where = f"For a browser on the machine that made it, pasted into its address bar: {address}"
+    patiently(lambda: create_link_artifact(address, link_text=path.name, key=f"{path.stem}-page", description=where))

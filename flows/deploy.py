@@ -92,7 +92,7 @@ def _silent(within: timedelta) -> EventTrigger:
 
 def _killed() -> EventTrigger:
     # What killed it must have come from outside; a flow that can't be loaded would crash forever.
-    outside = [f"{SILENT}*", "*status code -*", "Execution was aborted*"]
+    outside = [f"{SILENT}*", "*status code -*", "Execution was aborted*", "Execution was cancelled by the runtime*"]
     counts = [str(count) for count in range(1, STARTS)]
     return EventTrigger(
         match=ResourceSpecification(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from dvc.config import ConfigError
 from dvc.repo import Repo
@@ -59,6 +60,15 @@ def git(root: Path, *arguments: str) -> str:
     if done.returncode:
         raise UserError(f"git {arguments[0]}: {done.stderr.strip() or 'failed'}")
     return done.stdout.strip()
+
+
+def origin(root: Path) -> str | None:
+    """Return the address of git's remote, without a password that may be in it; None where there is none."""
+    if GIT_REMOTE not in git(root, "remote").split():
+        return None
+    address = git(root, "remote", "get-url", GIT_REMOTE)
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.password else address
 
 
 def dvc_remote(root: Path) -> str | None:

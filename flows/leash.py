@@ -6,6 +6,7 @@ training behind that keeps the device and DVC's lock. DVC itself is imported onc
 spares every stage its start.
 """
 
+import gc
 import json
 import os
 import select
@@ -110,10 +111,13 @@ def main() -> None:
 
 def _load_dvc() -> None:
     """Import what every command of DVC needs: most of it comes only when one is run."""
+    gc.disable()  # nothing of it is ever collected
     from dvc.cli import main as dvc  # noqa: PLC0415 - the holder of a leash does not need it
 
     with Path(os.devnull).open("w") as nothing, redirect_stdout(nothing), redirect_stderr(nothing):
         dvc(["stage", "list", "--quiet"])
+    gc.freeze()  # nor looked at by the commands, which share its memory
+    gc.enable()
 
 
 def _start(command: list[str]) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Failed
 
@@ -14,9 +15,10 @@ from flows.experiment import check_name
 from flows.graph import stages_until
 from flows.leash import Leash
 from flows.locks import alone
+from flows.log import kept
 from flows.notes import clear
 from flows.overrides import check_overrides
-from flows.server import wait_for_server
+from flows.server import patiently, wait_for_server
 from tasks.common.errors import UserError
 
 STARTS: Final = 4
@@ -55,13 +57,17 @@ def refuse(root: Path, overrides: Sequence[str], until: str | None = None) -> St
 
 @contextmanager
 def workspace(root: Path) -> Iterator[Leash]:
-    """Have the workspace for one run alone; after it, wait until the server takes the run's end."""
-    try:
-        with alone(root / LOCK, "another run in this workspace"), Leash(root) as leash:
-            clear(root)
-            yield leash
-    finally:
-        wait_for_server()
+    """Have the workspace for one run alone; after it, wait until the server takes the run's end, and all its lines."""
+    with kept(flow_run.id) as lines:
+        try:
+            with alone(root / LOCK, "another run in this workspace"), Leash(root) as leash:
+                clear(root)
+                yield leash
+        finally:
+            wait_for_server()
+            brought = patiently(lines.bring)
+            if brought:
+                get_run_logger().info("the Prefect server was away: it got %s lines afterwards", brought)
 
 
 def reason(state: State[Any]) -> str:

@@ -9,8 +9,9 @@ import httpx
 from prefect import get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_run_logger
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from flows import temporary
 from tasks.common.errors import UserError
 
 T = TypeVar("T")
@@ -22,9 +23,10 @@ PATIENCE: Final = 600.0
 
 
 def briefly(call: Callable[[], T]) -> T | None:
-    """Make a call that may be lost; say so where the server does not answer."""
+    """Make a call that may be lost, once; say so where the server does not answer."""
     try:
-        return call()
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):  # Prefect would try for a minute, and the work wait
+            return call()
     except AWAY as error:
         get_run_logger().warning("the Prefect server does not answer (%s); the work goes on", error)
         return None
@@ -48,11 +50,12 @@ def patiently(call: Callable[[], T], patience: float = PATIENCE) -> T:
 
 
 def check_server() -> None:
-    """Check that the server answers that `PREFECT_API_URL` names; without one, Prefect starts its own.
+    """Check that the server answers that `PREFECT_API_URL` names, or the one that the run brings.
 
     Raises:
         UserError: it does not.
     """
+    temporary.wait()
     address = PREFECT_API_URL.value()
     if not address:
         return

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +23,12 @@ from flows.locks import device
 from flows.server import briefly
 
 RETRY_SECONDS: Final = 10
+
+SHOW_SECONDS: Final = 5.0
+"""Least time between two looks at the epochs; the last one is always shown."""
+
+AWAY_SECONDS: Final = 30.0
+"""The same while the server does not answer: each try takes its time, in which no line is read."""
 
 LAST: Final = 20
 """Lines of a command that are kept for the sentence about its end."""
@@ -162,13 +169,18 @@ class _Progress:
     def __init__(self, name: str) -> None:
         self._name = name
         self._artifact: UUID | None = None
+        self._next = 0.0
 
     def hear(self, line: str) -> None:
         found = _EPOCH.match(line)
         if not found:
             return
         share = 100 * int(found[1]) / int(found[2])
-        self._artifact = briefly(self._show(share, line)) or self._artifact
+        if time.monotonic() < self._next and share < 100:
+            return
+        shown = briefly(self._show(share, line))
+        self._artifact = shown or self._artifact
+        self._next = time.monotonic() + (SHOW_SECONDS if shown else AWAY_SECONDS)
 
     def _show(self, share: float, line: str) -> Callable[[], Any]:
         if self._artifact is None:

@@ -1,6 +1,6 @@
 """From data to verdict as a Prefect flow over DVC's graph: `python -m flows.train`.
 
-Without a server, Prefect starts one for the run; with `PREFECT_API_URL` the run reports there. Each run becomes a DVC
+Without a server, the run brings its own; with `PREFECT_API_URL` the run reports there. Each run becomes a DVC
 experiment of the run's name.
 """
 
@@ -8,6 +8,11 @@ import argparse
 import sys
 from pathlib import Path
 from typing import Final
+
+if __name__ == "__main__":
+    from flows import temporary
+
+    temporary.begin()  # before the imports that take seconds
 
 from prefect import flow
 from prefect.client.schemas.objects import State

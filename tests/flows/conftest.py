@@ -7,14 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import yaml
 
@@ -22,11 +25,12 @@ from tests.flows.pool import Worker
 from tests.workspaces import commit, environment
 
 TOY = """
-import sys, time, yaml
+import os, sys, time, yaml
 epochs = yaml.safe_load(open("params.yaml"))["train"]["epochs"]
 for epoch in range(1, epochs + 1):
     time.sleep(0.5)
     print(f"epoch {epoch}/{epochs}: loss 1", flush=True)
+os.makedirs("outputs", exist_ok=True)  # a clone has none
 open("outputs/toy.txt", "w").write(str(epochs))
 """
 
@@ -154,10 +158,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def workers() -> Iterator[list[Worker]]:
     """A list for the workers of a test, which are ended after it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so would they
     started: list[Worker] = []
     yield started
     for worker in started:
         worker.stop()
+
+
+@pytest.fixture
+def messages() -> Iterator[tuple[int, list[dict[str, str]]]]:
+    """A port on which somebody listens, and the messages that come."""
+    came: list[dict[str, str]] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            came.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *_: object) -> None:  # noqa: A002
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port, came
+    server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +200,16 @@ def toy(finished_workspace: Path, tmp_path: Path) -> Path:
     (folder / "dvc.lock").unlink()
     commit(folder, "toy")
     return folder
+
+
+def stages(folder: Path) -> list[psutil.Process]:
+    """Return the processes of stages that run in a folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if process.info["cwd"] == str(folder) and ("toy.py" in line or "tasks.train" in line) and "-c" not in line:
+            found.append(process)
+    return found
 
 
 def exps(folder: Path) -> dict[str, Any]:

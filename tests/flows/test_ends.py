@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +14,6 @@ from tests.flows.conftest import Server, exps
 from tests.workspaces import commit, run
 
 FLOW = ("python", "-m", "flows.train")
-
-
-@pytest.fixture
-def messages() -> Iterator[tuple[int, list[dict[str, str]]]]:
-    """A port on which somebody listens, and the messages that come."""
-    came: list[dict[str, str]] = []
-
-    class Listener(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            came.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *_: object) -> None:  # noqa: A002
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Listener)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server.server_port, came
-    server.shutdown()
 
 
 def test_how_a_run_ended_is_told_where_an_address_is_set(toy, server: Server, messages, monkeypatch):

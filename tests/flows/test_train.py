@@ -1,18 +1,23 @@
 """The train flow on a real server, over the real graph with few faces."""
 
 import json
+import re
+import shlex
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
+from flows.artifacts import reports_page
+from flows.experiment import origin as address_of_origin
 from flows.graph import read_graph
 from flows.train import end_of, unpushed
 from tasks.common import paths
 from tasks.gate.verdict import Decision, Verdict
-from tests.flows.conftest import Server, exps
-from tests.workspaces import change, commit, environment, run
+from tests.flows.conftest import Server, exps, until
+from tests.workspaces import change, commit, environment, run, start
 
 FLOW = ("python", "-m", "flows.train")
 
@@ -76,13 +81,31 @@ def test_a_run_is_a_tracked_experiment_and_shows_what_came_of_it(workspace, orig
     assert run(workspace, "git", "ls-remote", str(origin / "git"), "refs/heads/*").split()[0] == head.strip()
 
 
-def test_on_another_machine_the_experiment_needs_nothing_run_again(workspace, origin, server, tmp_path):
+def test_on_another_machine_the_experiment_needs_nothing_run_again(workspace, origin, server: Server, tmp_path):
     clone = tmp_path / "clone"
     run(workspace, "git", "clone", "--quiet", str(origin / "git"), str(clone))
-    run(clone, "dvc", "exp", "pull", "origin", "two-epochs")
-    run(clone, "dvc", "exp", "apply", "two-epochs")
+    page = server.artifacts("two-epochs")["reports"]["data"]
+    gets, whole = [block.strip().splitlines() for block in re.findall(r"```console\n(.+?)```", page, re.DOTALL)]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for command in gets:  # no clone is needed
+        run(elsewhere, *shlex.split(command))
+    assert {path.name for path in elsewhere.iterdir()} == {"report.html", "validation.html"}
+    for command in whole:
+        run(clone, *shlex.split(command))
+    for name in ("report.html", "validation.html"):
+        assert (clone / "reports" / name).read_bytes() == (elsewhere / name).read_bytes()
     run(clone, "dvc", "pull")
     assert "Running stage" not in run(clone, "dvc", "repro")
+
+
+def test_where_nothing_is_shared_the_page_of_reports_says_so_and_shows_no_password(toy):
+    assert address_of_origin(toy) is None
+    assert "stay on the machine" in reports_page("alone", None)
+    run(toy, "git", "remote", "add", "origin", "https://someone:pa55word@example.org:8443/faces.git")
+    assert address_of_origin(toy) == "https://example.org:8443/faces.git"
+    run(toy, "git", "remote", "set-url", "origin", "git@example.org:faces.git")
+    assert address_of_origin(toy) == "git@example.org:faces.git"
 
 
 def test_an_equal_run_is_taken_from_the_cache_and_a_second_one_finds_nothing_to_do(workspace, origin, server: Server):
@@ -134,10 +157,21 @@ def test_bad_data_is_not_tried_again(workspace, origin, server: Server):
     assert (task["state_name"], task["run_count"]) == ("Failed", 1)
 
 
-def test_without_a_server_a_run_brings_its_own(workspace, origin, monkeypatch):
+def servers(folder: Path) -> list[psutil.Process]:
+    """Return the servers that runs in a folder have brought."""
+    found = psutil.process_iter(["cmdline", "cwd"])
+    return [one for one in found if one.info["cwd"] == str(folder) and "flows.temporary" in (one.info["cmdline"] or [])]
+
+
+def test_without_a_server_a_run_brings_its_own_which_ends_with_it_however_it_ends(workspace, origin, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL")
-    said = run(workspace, *FLOW)
-    assert "Starting temporary server" in said
+    assert "the run brings its own" in run(workspace, *FLOW)
+    until(lambda: not servers(workspace), 20)
+    flow = start(workspace, *FLOW)
+    until(lambda: servers(workspace), 20)
+    flow.kill()
+    flow.wait()
+    until(lambda: not servers(workspace), 20)
 
 
 def test_a_server_that_does_not_answer_is_named(workspace, monkeypatch):
