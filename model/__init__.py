@@ -4,6 +4,11 @@ Importing this package is cheap; its modules import Keras, and so its backend, w
 """
 
 import os
+import sys
+from typing import Final
+
+IN_TIME: Final = "tensorflow" not in sys.modules
+"""What is set below reaches TensorFlow: it was not there yet."""
 
 # Set before Keras or TensorFlow is imported anywhere: every module of this room passes through here first.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import keras
 
+import model
+
 
 class DeviceError(RuntimeError):
     """The device that was asked for is not there; the message says what is missing and how to get it."""
@@ -89,8 +91,26 @@ def kernels() -> str:
     """Say what a CPU computes with, and what of it was set by itself: TensorFlow leaves it off on many CPUs."""
     if keras.backend.backend() != "tensorflow":
         return f"{keras.backend.backend()}, as it comes"
-    how = "on" if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1" else "off"
-    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it)"
+    if not model.IN_TIME:
+        return "TensorFlow's oneDNN kernels are as its own default has them: it was imported before `model` could say"
+    how = "on" if os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1" else "off"
+    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it), freed memory is kept"
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed for what comes next, where there is a glibc.
+
+    A dataset that comes from Python makes TensorFlow set the opposite: each block above 128 KiB then goes back to the
+    system at once and comes again page by page, filled with zeros, in every step. That took a third of a training.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Numbers that glibc's malloc.h gives them."""
 
 
 def what_is_missing() -> str:

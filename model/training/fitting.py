@@ -8,6 +8,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from model.devices import keep_freed_memory
 from model.labels import LABELS
 from model.networks import at_side
 from model.training.augmentation import Augmentation
@@ -228,6 +229,8 @@ class _Guard(keras.callbacks.Callback):
         self.raw: list[np.ndarray] = []
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if batch == 0:
+            keep_freed_memory()  # each time: what undoes it comes with the epoch's batches
         loss, accuracy = (float(np.asarray((logs or {})[name])) for name in ("loss", "accuracy"))
         if not math.isfinite(loss):
             raise TrainingError(_diverged("loss", loss, f"in epoch {self.index + 1} at batch {batch + 1}"))

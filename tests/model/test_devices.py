@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -27,6 +28,18 @@ def test_a_gpu_that_is_asked_for_and_not_there_stops_with_what_is_missing(no_gpu
     with pytest.raises(DeviceError, match=r"train\.device is gpu, and tensorflow sees none: .*make setup GPU=1|driver"):
         set_up("gpu", mixed_precision=False, deterministic=False)
     assert "NVIDIA driver" in what_is_missing() or "CUDA" in what_is_missing()
+
+
+@pytest.mark.parametrize("module", ["tasks.train", "tasks.evaluate", "model.devices", "bench.throughput"])
+def test_onednn_is_on_whatever_is_imported_first(module):
+    code = f"import {module}, model.devices; print(model.devices.kernels())"
+    environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "oneDNN kernels are on" in done.stdout
+    # TensorFlow's own word, which it says before anybody can hush it.
+    assert "oneDNN custom operations are on" in done.stderr
 
 
 SPREAD = """
