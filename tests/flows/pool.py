@@ -47,8 +47,10 @@ class Worker:
 
 
 def deploy(folder: Path, limit: int = 1) -> None:
+    """Deploy from a repository; the pool has this limit, whatever another test gave it."""
     options = ("--heartbeat", str(HEARTBEAT), "--missed", str(MISSED), "--limit", str(limit))
     run(folder, "python", "-m", "flows.deploy", *options)
+    run(folder, "prefect", "work-pool", "update", "gpu", "--concurrency-limit", str(limit))
 
 
 def schedule(folder: Path, deployment: str, name: str, *overrides: str, until: str | None = None) -> None:

@@ -64,7 +64,6 @@ def test_two_clones_on_one_machine_share_its_device_and_nothing_else(
 ):
     shutil.copytree(toy / ".dvc" / "cache", tmp_path / "store" / "cache")
     deploy(toy, limit=2)
-    run(toy, "prefect", "work-pool", "update", "gpu", "--concurrency-limit", "2")
     monkeypatch.setenv("FACIAL_EMOTION_STORE", str(tmp_path / "store"))
     workers.append(Worker(limit=2))
     names = [f"clone-{epochs}" for epochs in (20, 21)]

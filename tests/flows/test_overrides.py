@@ -77,7 +77,7 @@ def test_what_a_killed_run_changed_is_put_back_by_the_next(root):
 
 
 def test_what_somebody_wrote_during_a_run_stays(root):
-    mine = (root / "params.yaml").read_text().replace("epochs: 10", "epochs: 77")
+    mine = (root / "params.yaml").read_text().replace(f"epochs: {epochs(root)}", "epochs: 77")
     with overridden(root, ["train.epochs=3"]):
         (root / "params.yaml").write_text(mine)
     assert epochs(root) == 77

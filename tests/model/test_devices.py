@@ -42,6 +42,30 @@ def test_onednn_is_on_whatever_is_imported_first(module):
     assert "oneDNN custom operations are on" in done.stderr
 
 
+FAULTS = """
+import model, keras, resource, numpy as np
+from model.networks import build
+from model.training.augmentation import Augmentation
+from model.training.batches import Labelled
+from model.training.fitting import Fitting, Watch, fit
+from model.training.optimizers import Recipe
+seen = []
+watch = Watch(batch=lambda *_: seen.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt))
+data = Labelled(np.zeros((64 * 14, 48, 48), np.uint8), np.arange(64 * 14) % 7)
+few = Labelled(data.faces[:8], data.labels[:8])
+fitting = Fitting(Recipe("sgd", 0.01), epochs=1, batch_size=64, seed=0, augment=Augmentation())
+fit(build("compact", filters=[32], kernel_sizes=[3]), data, few, fitting, watch=watch)
+print("faults a step", (seen[-1] - seen[4]) // (len(seen) - 5))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count page faults in other ways")
+def test_the_memory_of_a_step_serves_the_next_one():
+    done = subprocess.run([sys.executable, "-c", FAULTS], cwd=ROOT, capture_output=True, text=True, check=True)
+    # One layer's maps of a batch, 64 × 24 × 24 × 32 floats, are 1,152 pages; a step makes dozens of such.
+    assert int(done.stdout.split()[-1]) < 1152
+
+
 SPREAD = """
 import model, keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -21,7 +21,7 @@ def stepped(tmp_path_factory):
         if (backend, name) not in known:
             out = folder / f"{backend}-{name}.npz"
             command = [sys.executable, "-m", "tests.model.training.first_step", name, str(out)]
-            environment = {**os.environ, "KERAS_BACKEND": backend}
+            environment = {**os.environ, "KERAS_BACKEND": backend, "JAX_ENABLE_X64": "1"}
             done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
             with np.load(out) as saved:
