@@ -93,8 +93,9 @@ def kernels() -> str:
         return f"{keras.backend.backend()}, as it comes"
     if not model.IN_TIME:
         return "TensorFlow's oneDNN kernels are as its own default has them: it was imported before `model` could say"
-    how = "on" if os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1" else "off"
-    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it), freed memory is kept"
+    how = "on" if os.environ["TF_ENABLE_ONEDNN_OPTS"].lower() in ("1", "true") else "off"
+    kept = ", freed memory is kept" if hasattr(ctypes.CDLL(None), "mallopt") else ""
+    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it){kept}"
 
 
 def keep_freed_memory() -> None:
@@ -105,7 +106,9 @@ def keep_freed_memory() -> None:
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
-        libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
+        for most in (1 << 30, 1 << 25):  # older ones refuse more than 32 MiB
+            if libc.mallopt(_MMAP_THRESHOLD, most):
+                break
         libc.mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
 
 

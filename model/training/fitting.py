@@ -62,7 +62,7 @@ def fit(
     watch: Watch = Watch(),
     devices: int = 1,
 ) -> Progress:
-    """Train `network`, which gives logits, and leave it with the weights of its best epoch.
+    """Train `network`, which gives logits, leave it with the weights of its best epoch, and return the whole history.
 
     Args:
         network: a model of `model.networks.build`; it is compiled here.
@@ -73,27 +73,22 @@ def fit(
         watch: whom to tell; of the epochs before a restart too.
         devices: how many share each batch; faces that are too few for all of them wait for another epoch.
 
-    Returns:
-        The whole history and which epoch was best.
-
     Raises:
-        TrainingError: the loss is not a finite number, or the devices can't share a batch evenly.
+        TrainingError: the loss is not a finite number, the devices can't share a batch, or the faces start too small.
     """
     feed = _Feed(train, validation, fitting, network.input_shape[1], devices)
     learners = _Learners(network, fitting, steps=fitting.epochs * len(feed.training(0)))
     progress = _resume(network, backup, watch)
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
-        index = len(progress.history)
-        batches = feed.training(index)
-        guard = _Guard(index, fitting.batch_size, len(train), watch)
-        seen = feed.validation(batches.side)
-        figures = _epoch(learners.of(batches.side), batches, seen, guard, progress.spent)
+        batches = feed.training(len(progress.history))
+        guard = _Guard(len(progress.history), fitting.batch_size, len(train), watch)
+        figures = _epoch(learners.of(batches.side), batches, feed.validation(batches.side), guard, progress.spent)
         _note(network, progress, figures, fitting)
         if fitting.recipe.ema:
             _assign(network.trainable_variables, guard.raw)
         if backup:
             backup.save(network, progress)
-        watch.epoch(index, figures)
+        watch.epoch(guard.index, figures)
     _assign(network.variables, progress.best_weights)
     return progress
 
@@ -103,7 +98,9 @@ class _Feed:
 
     def __init__(self, train: Labelled, validation: Labelled, fitting: Fitting, side: int, devices: int) -> None:
         if fitting.batch_size % devices:
-            raise TrainingError(f"{devices} devices can't share batches of {fitting.batch_size} faces evenly")
+            raise TrainingError(
+                f"{devices} devices can't share batches of {fitting.batch_size} faces evenly: change train.batch_size"
+            )
         self._train, self._validation, self._fitting = train, validation, fitting
         self._side, self._devices = side, devices
         self._weights = label_weights(fitting.class_weights, train.labels, fitting.class_beta)
@@ -136,23 +133,29 @@ def _size(faces: int, devices: int) -> int:
 
 
 class _Learners:
-    """The network, compiled for each size of the faces; all share its weights and the optimizer."""
+    """The network, compiled for each size that the faces will have; all share its weights and the optimizer."""
 
     def __init__(self, network: keras.Model, fitting: Fitting, steps: int) -> None:
-        self._network, self._objective = network, fitting.objective
-        self._optimizer = fitting.recipe.build(steps)
-        self._compiled: dict[int, keras.Model] = {}
-        self.of(network.input_shape[1])
-        self._optimizer.build(network.trainable_variables)  # so that a backup has where to go
+        optimizer, whole = fitting.recipe.build(steps), network.input_shape[1]
+        sides = {fitting.growth.side(epoch, fitting.epochs, whole) for epoch in range(fitting.epochs)}
+        self._compiled = {side: _at(network, side) for side in sorted({*sides, whole})}
+        for learner in self._compiled.values():
+            accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+            learner.compile(optimizer, fitting.objective.build(), metrics=[accuracy])
+        optimizer.build(network.trainable_variables)  # so that a backup has where to go
 
     def of(self, side: int) -> keras.Model:
         """Return what learns from faces uint8 [n, side, side]."""
-        if side not in self._compiled:
-            learner = at_side(self._network, side)
-            accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
-            learner.compile(self._optimizer, self._objective.build(), metrics=[accuracy])
-            self._compiled[side] = learner
         return self._compiled[side]
+
+
+def _at(network: keras.Model, side: int) -> keras.Model:
+    try:
+        return at_side(network, side)
+    except ValueError as error:
+        raise TrainingError(
+            f"{network.name} can't take faces of {side} × {side} pixels: raise train.start_side, or set it to null"
+        ) from error
 
 
 def _resume(network: keras.Model, backup: Backup | None, watch: Watch) -> Progress:

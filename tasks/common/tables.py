@@ -20,7 +20,9 @@ USAGES: Final = ("Training", "PublicTest", "PrivateTest")
 VOTES: Final = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 """FER+'s ten columns of crowd votes, in its own order."""
 
-VOTED: Final = [4, 5, 6, 1, 3, 2, 0]
+VOTED: Final = [
+    VOTES.index(vote) for vote in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+]
 """The column of `VOTES` that is each of `model.labels.LABELS`; contempt, unknown and NF are none."""
 
 SUBSETS: Final = ("train", "validation", "test", "dropped")

@@ -63,8 +63,12 @@ def test_a_sweep_that_was_killed_goes_on_with_the_code_of_now(learner, server: S
     assert not backups(learner / paths.BACKUPS)
     assert not list((learner / ".dvc/tmp/places").iterdir())
     assert run(learner, "git", "status", "--porcelain").splitlines() == changes
-
     monkeypatch.chdir(learner)
+    what_is_there_is_left_alone(learner, runs)
+
+
+def what_is_there_is_left_alone(learner: Path, runs: dict[str, tuple[float, int]]) -> None:
+    """Hold to it that a run that is there is chosen and not made again, and that another of its name is refused."""
     tuning = Tuning(learner, "few", check(learner, "few", pool=False), Here(learner))
     best, made = chosen(tuning), experiments(learner)["few-long"]
     assert best == Asked("few-long", {"train.learning_rate": 0.1, "train.epochs": 10}, None)

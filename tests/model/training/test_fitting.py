@@ -45,6 +45,19 @@ class KilledError(Exception):
     """Stands for the kill that ends a training."""
 
 
+def cut_off(fitting, folder):
+    """Train until the second epoch is done, and return the backup that is left."""
+
+    def cut(index, figures):
+        if index == 1:
+            raise KilledError
+
+    backup = Backup(folder / "state.npz")
+    with pytest.raises(KilledError):
+        trained(fitting, backup=backup, watch=Watch(epoch=cut))
+    return backup
+
+
 def test_a_network_learns_and_keeps_its_best_epoch():
     weights, progress = trained(recipe(epochs=8))
     accuracies = [epoch.val_accuracy for epoch in progress.history]
@@ -90,13 +103,7 @@ def test_macro_f1_is_scikit_learns_also_where_a_label_is_absent():
 def test_a_training_that_was_cut_off_ends_as_one_that_was_not(tmp_path):
     whole_weights, whole = trained(recipe())
 
-    def cut(index, figures):
-        if index == 1:
-            raise KilledError
-
-    backup = Backup(tmp_path / "state.npz")
-    with pytest.raises(KilledError):
-        trained(recipe(), backup=backup, watch=Watch(epoch=cut))
+    backup = cut_off(recipe(), tmp_path)
     seen = []
     weights, progress = trained(recipe(), backup=backup, watch=Watch(epoch=lambda index, figures: seen.append(index)))
     assert seen == [0, 1, 2]
@@ -112,17 +119,18 @@ def test_a_training_on_growing_faces_ends_the_same_after_a_cut_and_chooses_among
     assert [epoch.side for epoch in whole.history] == [24, 32, 40, 48, 48]
     assert whole.best_epoch >= 3
 
-    def cut(index, figures):
-        if index == 1:
-            raise KilledError
-
-    backup = Backup(tmp_path / "state.npz")
-    with pytest.raises(KilledError):
-        trained(growing, backup=backup, watch=Watch(epoch=cut))
+    backup = cut_off(growing, tmp_path)
     weights, progress = trained(growing, backup=backup)
     assert progress.history == whole.history
     for one, other in zip(weights, whole_weights, strict=True):
         assert (one == other).all()
+
+
+def test_faces_that_are_too_small_for_the_network_are_refused_before_the_first_epoch():
+    network = build("capstone", filters=[4] * 6)
+    small = recipe(epochs=2, growth=Growth(24, 1.0))
+    with pytest.raises(TrainingError, match=r"capstone can't take faces of 24 × 24 pixels: raise train\.start_side"):
+        fit(network, bars(16), bars(16), small)
 
 
 @given(start=st.integers(16, 60), share=st.floats(0, 1), epochs=st.integers(1, 60), whole=st.sampled_from([32, 48, 64]))
@@ -147,13 +155,7 @@ def test_the_moving_average_is_kept_and_training_goes_on_from_the_weights(tmp_pa
     assert [epoch.loss for epoch in almost.history] == pytest.approx([epoch.loss for epoch in whole.history], rel=1e-3)
     assert any((one != other).any() for one, other in zip(plain, weights, strict=True))
 
-    def cut(index, figures):
-        if index == 1:
-            raise KilledError
-
-    backup = Backup(tmp_path / "state.npz")
-    with pytest.raises(KilledError):
-        trained(averaging(0.9), backup=backup, watch=Watch(epoch=cut))
+    backup = cut_off(averaging(0.9), tmp_path)
     resumed, progress = trained(averaging(0.9), backup=backup)
     assert progress.history == whole.history
     assert all((one == other).all() for one, other in zip(resumed, weights, strict=True))
@@ -166,13 +168,7 @@ def test_early_stopping_waits_its_patience_over_a_restart(tmp_path):
     _, whole = trained(still)
     assert len(whole.history) - 1 - whole.best_epoch == 3
 
-    def cut(index, figures):
-        if index == 1:
-            raise KilledError
-
-    backup = Backup(tmp_path / "state.npz")
-    with pytest.raises(KilledError):
-        trained(still, backup=backup, watch=Watch(epoch=cut))
+    backup = cut_off(still, tmp_path)
     _, resumed = trained(still, backup=backup)
     assert resumed.history == whole.history
 
