@@ -26,6 +26,8 @@ SHRUNK = ["model.filters=[8]", "model.kernel_sizes=[3]", "train.epochs=1", "trai
 
 def clone(folder: Path) -> Path:
     """Clone this repository with its data, the parameters shrunk and committed."""
+    if not Path("data").is_dir():
+        sys.exit("error: there is no data here; run `make data` first")
     where = folder / "clone"
     subprocess.run(["git", "clone", "--quiet", ".", str(where)], check=True)
     shutil.copytree("data", where / "data")
