@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run data experiments tune leaderboard promote doctor server deploy worker test lint lock clean
+.PHONY: help setup run data experiments tune leaderboard promote import-run doctor server deploy worker test lint lock clean
 
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -50,6 +50,10 @@ leaderboard: $(READY) ## Compare experiments: a table here, and reports/leaderbo
 
 promote: $(READY) ## Make the network that lies here the baseline, if the gate says so; commit and tag it; NAME=wider
 	@python -m flows.promote $(NAME)
+
+import-run: $(READY) ## Make an experiment of DIR, which `python -m bench.gpu` filled on another machine; NAME=far
+	@test -n "$(DIR)" || { echo "error: name the folder, as in make import-run DIR=/path/to/far"; exit 1; }
+	@python -m flows.import_run "$(DIR)" $(if $(NAME),--experiment "$(NAME)")
 
 doctor: $(READY) ## Say whether this machine can train, and what to mend; REQUIRE_GPU=1 needs a GPU
 	@python -m flows.doctor $(if $(REQUIRE_GPU),--require-gpu)

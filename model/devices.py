@@ -154,7 +154,11 @@ def _gpus() -> list[Any]:
         import tensorflow as tf  # noqa: PLC0415
 
         return list(tf.config.list_physical_devices("GPU"))
-    return list(keras.distribution.list_devices("gpu")) if keras.backend.backend() == "jax" else _torch_gpus()
+    if keras.backend.backend() == "torch":
+        return _torch_gpus()
+    with contextlib.suppress(RuntimeError):  # what JAX says where there is none
+        return list(keras.distribution.list_devices("gpu"))
+    return []
 
 
 def _torch_gpus() -> list[str]:

@@ -25,7 +25,7 @@ from tasks.report.evaluation import Background, Drawn, Evaluated, Explained, eva
 from tasks.report.history import Curve, read_history
 from tasks.report.page import svg_file
 from tasks.report.published import read_published
-from tasks.scoring.evaluation import Cost, Evaluation, write_evaluation, write_headlines
+from tasks.scoring.evaluation import Cost, Evaluation, Part, write_evaluation, write_headlines
 from tasks.scoring.scores import Bootstrap, Scores, score
 
 
@@ -113,10 +113,10 @@ def evaluate(
         label, probabilities = predictions.label[which], predictions.probabilities[which]
         return score(label, probabilities, bins=params.calibration_bins, bootstrap=bootstrap)
 
-    clean = leak == "none"
+    right, clean = predictions.probabilities.argmax(axis=1) == predictions.label, leak == "none"
     return Evaluation(
         synthetic=synthetic,
-        leaks={kind: int((leak == kind).sum()) for kind in LEAKS},
+        leaks={kind: Part(faces=int((leak == kind).sum()), right=int(right[leak == kind].sum())) for kind in LEAKS},
         whole=scores(np.ones(len(leak), bool)),
         without_leaks=scores(clean) if clean.any() else None,
         cost=cost,
@@ -195,7 +195,9 @@ def summary(evaluation: Evaluation) -> list[str]:
         for what, scores in parts.items()
         if scores
     ]
-    cost = evaluation.cost
+    leaks, cost = evaluation.leaks, evaluation.cost
+    if leaks["none"].faces < evaluation.whole.faces:
+        lines.append(f"right with an exact copy in training: {leaks['exact']}, with a near one: {leaks['near']}")
     size = f"{cost.parameters:,} parameters, {cost.model_bytes / 1e6:.1f} MB, {cost.ms_per_face:.1f} ms a face"
     return [*lines, size, f"report: {paths.REPORT}"]
 

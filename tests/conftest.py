@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import prefect.main  # noqa: F401 - see below
 import pytest
 from PIL import Image
 
 from tasks.common.processes import exclusive
 from tasks.common.tables import VOTES, Faces
 from tests.workspaces import finished
+
+# Prefect, when it is imported, sets logging up anew and closes the handlers that are there. That of absl, which comes
+# with TensorFlow, closes with it the file into which pytest captures: so Prefect comes first, whatever is collected.
 
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "fer2013"

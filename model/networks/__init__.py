@@ -13,8 +13,9 @@ import keras
 from model.networks.capstone import capstone
 from model.networks.compact import compact
 from model.networks.parts import CHANNEL, channel, faces_of
+from model.networks.vgg import vgg
 
-NETWORKS: Final[dict[str, Callable[..., keras.Model]]] = {"capstone": capstone, "compact": compact}
+NETWORKS: Final[dict[str, Callable[..., keras.Model]]] = {"capstone": capstone, "compact": compact, "vgg": vgg}
 
 
 def build(
@@ -32,9 +33,9 @@ def build(
     Args:
         name: a key of `NETWORKS`.
         side: height and width of the faces, in pixels.
-        filters: of each convolution (`capstone`, 6) or stage (`compact`, any number).
+        filters: of each convolution (`capstone`, 6) or stage (`compact`, `vgg`, any number).
         kernel_sizes: as many as filters.
-        blocks: residual blocks of each stage (`compact`); as many as filters.
+        blocks: residual blocks (`compact`) or convolutions (`vgg`) of each stage; as many as filters.
         dropout: share of units dropped, 0 to below 1.
         l2: factor of the squared kernels in the loss, 0 or more.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from model.networks.parts import check_lists, faces_in, logits_out, penalty
+from model.networks.parts import check_lists, convolved, faces_in, logits_out, standardized
 
 
 def compact(
@@ -27,12 +27,7 @@ def compact(
     blocks = blocks or (1, *[2] * (len(filters) - 1))
     check_lists("compact", {"filters": filters, "kernel sizes": kernel_sizes, "blocks": blocks})
     faces, x = faces_in(side)
-    x = layers.Rescaling(1 / 255, dtype="float32", name="scale")(x)
-    # Layer normalization over a whole face, without weights, is the standardization of that face.
-    x = layers.LayerNormalization(
-        axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False, dtype="float32", name="standardize"
-    )(x)
-    x = _convolve(x, filters[0], 3, strides=2, l2=l2)
+    x = convolved(standardized(x), filters[0], 3, strides=2, l2=l2)
     x = layers.ReLU()(x)
     for stage, (width, kernel, count) in enumerate(zip(filters, kernel_sizes, blocks, strict=True)):
         for block in range(count):
@@ -42,26 +37,11 @@ def compact(
     return keras.Model(faces, logits_out(x, l2), name="compact")
 
 
-def _convolve(x: keras.KerasTensor, width: int, kernel: int, strides: int, l2: float) -> keras.KerasTensor:
-    x = layers.Conv2D(
-        width,
-        kernel,
-        strides=strides,
-        padding="same",
-        use_bias=False,  # batch normalization brings its own
-        kernel_initializer="he_normal",
-        kernel_regularizer=penalty(l2),
-    )(x)
-    # As most frameworks have it: with Keras's 0.99 the moving averages lag behind in short trainings.
-    return layers.BatchNormalization(momentum=0.9)(x)
-
-
 def _residual(x: keras.KerasTensor, width: int, kernel: int, strides: int, l2: float) -> keras.KerasTensor:
     shortcut = x
     if strides != 1 or x.shape[-1] != width:
-        shortcut = _convolve(
-            layers.AveragePooling2D(strides, padding="same")(x) if strides != 1 else x, width, 1, 1, l2
-        )
-    x = layers.ReLU()(_convolve(x, width, kernel, strides, l2))
-    x = _convolve(x, width, kernel, 1, l2)
+        halved = layers.AveragePooling2D(strides, padding="same")(x) if strides != 1 else x
+        shortcut = convolved(halved, width, 1, l2=l2)
+    x = layers.ReLU()(convolved(x, width, kernel, strides=strides, l2=l2))
+    x = convolved(x, width, kernel, l2=l2)
     return layers.ReLU()(layers.Add()([x, shortcut]))

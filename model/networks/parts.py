@@ -31,6 +31,34 @@ def channel(side: int) -> keras.Layer:
     return layers.Reshape((side, side, 1), dtype="uint8", name=CHANNEL)
 
 
+def standardized(image: keras.KerasTensor) -> keras.KerasTensor:
+    """Return an image, uint8 [n, side, side, 1], with mean 0 and variance 1 in each face.
+
+    It is float32 also where the rest computes in half precision.
+    """
+    dtype = keras.config.dtype_policy().variable_dtype
+    x = layers.Rescaling(1 / 256, dtype=dtype, name="scale")(image)  # exact in every precision, on every backend
+    # Layer normalization over a whole face, without weights, is the standardization of that face.
+    return layers.LayerNormalization(
+        axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False, dtype=dtype, name="standardize"
+    )(x)
+
+
+def convolved(x: keras.KerasTensor, width: int, kernel: int, *, strides: int = 1, l2: float) -> keras.KerasTensor:
+    """Return maps [n, h, w, c] after a convolution of `width` filters, kernel × kernel, and batch normalization."""
+    x = layers.Conv2D(
+        width,
+        kernel,
+        strides=strides,
+        padding="same",
+        use_bias=False,  # batch normalization brings its own
+        kernel_initializer="he_normal",
+        kernel_regularizer=penalty(l2),
+    )(x)
+    # As most frameworks have it: with Keras's 0.99 the moving averages lag behind in short trainings.
+    return layers.BatchNormalization(momentum=0.9)(x)
+
+
 def logits_out(features: keras.KerasTensor, l2: float) -> keras.KerasTensor:
     """Return logits float32 [n, 7] of features [n, k]; float32 also where the rest computes in half precision."""
     return layers.Dense(len(LABELS), kernel_regularizer=penalty(l2), dtype="float32", name=LOGITS)(features)

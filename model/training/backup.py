@@ -26,6 +26,12 @@ class Epoch:
     learning_rate: float
     side: int
 
+    def __str__(self) -> str:
+        return (
+            f"loss {self.loss:.4f} accuracy {self.accuracy:.4f} "
+            f"val_loss {self.val_loss:.4f} val_accuracy {self.val_accuracy:.4f}"
+        )
+
 
 @dataclass
 class Progress:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from model.training.augmentation import resized
 from model.training.batches import Labelled, one_hot
 from model.training.fitting import TrainingError
 from model.training.losses import CROSSENTROPY, Objective
@@ -19,7 +20,7 @@ def prove_learning(network: keras.Model, data: Labelled, seed: int, objective: O
 
     Args:
         network: freshly built, giving logits.
-        data: faces to draw the batch from, evenly by label where that is possible.
+        data: faces to draw the batch from, evenly by label where that is possible; brought to the network's size.
         seed: of the draw.
         objective: what is lowered.
 
@@ -30,7 +31,7 @@ def prove_learning(network: keras.Model, data: Labelled, seed: int, objective: O
         TrainingError: the batch is not learnt after `STEPS` steps.
     """
     rows = _even(data.labels, np.random.default_rng(seed))
-    faces, labels = data.faces[rows], one_hot(data.labels[rows])
+    faces, labels = resized(data.faces[rows], network.input_shape[1]), one_hot(data.labels[rows])
     network.compile(keras.optimizers.Adam(1e-3), objective.build(), metrics=["accuracy"])
     loss = accuracy = float("nan")
     for step in range(1, STEPS + 1):

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from model.devices import Device, peak_bytes
@@ -55,6 +55,10 @@ class Cost:
     faces_per_second: float
     peak_memory_mb: float
     peak_gpu_memory_mb: float | None = None
+
+    def known(self) -> dict[str, str | float]:
+        """Return the fields by name, without those that are None."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def cost(device: Device, spent: Spent, faces: int) -> Cost:

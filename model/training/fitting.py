@@ -138,7 +138,7 @@ class _Learners:
     def __init__(self, network: keras.Model, fitting: Fitting, steps: int) -> None:
         optimizer, whole = fitting.recipe.build(steps), network.input_shape[1]
         sides = {fitting.growth.side(epoch, fitting.epochs, whole) for epoch in range(fitting.epochs)}
-        self._compiled = {side: _at(network, side) for side in sorted({*sides, whole})}
+        self._compiled = {side: sized(network, side) for side in sorted({*sides, whole})}
         for learner in self._compiled.values():
             accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
             learner.compile(optimizer, fitting.objective.build(), metrics=[accuracy])
@@ -149,7 +149,8 @@ class _Learners:
         return self._compiled[side]
 
 
-def _at(network: keras.Model, side: int) -> keras.Model:
+def sized(network: keras.Model, side: int) -> keras.Model:
+    """Return the network for faces of another size, as `at_side`; one that is too small is a TrainingError."""
     try:
         return at_side(network, side)
     except ValueError as error:

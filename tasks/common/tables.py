@@ -88,14 +88,8 @@ def read_faces(path: Path) -> Faces:
     Raises:
         UserError: the file is missing, is no Parquet, lacks a column or has faces that are not square.
     """
-    table = _read(path, ("row", "emotion", "usage", "pixels"), "run `python -m tasks.ingest SOURCE`")
-    column = table["pixels"].combine_chunks()
-    width = table.schema.field("pixels").type.byte_width
-    side = math.isqrt(width)
-    if side * side != width:
-        raise UserError(f"{path}: found {width} bytes a face, expected a square; run `python -m tasks.ingest SOURCE`")
-    array = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-    pixels = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * width :][: len(array) * width]
+    remedy = "run `python -m tasks.ingest SOURCE`"
+    table = _read(path, ("row", "emotion", "usage", "pixels"), remedy, without="pixels")
     names = [f"votes_{name.lower()}" for name in VOTES]
     votes = None
     if set(names) <= set(table.column_names):
@@ -104,9 +98,29 @@ def read_faces(path: Path) -> Faces:
         row=table["row"].to_numpy(),
         emotion=table["emotion"].to_numpy(),
         usage=table["usage"].to_numpy(),
-        pixels=pixels.reshape(-1, side, side),
+        pixels=_read_pixels(path, len(table), remedy),
         votes=votes,
     )
+
+
+def _read_pixels(path: Path, faces: int, remedy: str) -> np.ndarray:
+    """Read the pixels of a file that is a faces table, a few at a time: whole, they would be there twice."""
+    # Neither is the file read ahead: it would be there once more.
+    with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+        width = file.schema_arrow.field("pixels").type.byte_width
+        side = math.isqrt(width)
+        if side * side != width:
+            raise UserError(f"{path}: found {width} bytes a face, expected a square; {remedy}")
+        pixels, at = np.empty((faces, side, side), np.uint8), 0
+        try:
+            for batch in file.iter_batches(1024, columns=["pixels"], use_threads=False):
+                column = batch.column(0)
+                found = np.frombuffer(column.buffers()[1], np.uint8)[column.offset * width :][: len(column) * width]
+                pixels[at : at + len(column)] = found.reshape(-1, side, side)
+                at += len(column)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise UserError(f"{path}: not a whole Parquet file ({error}); {remedy}") from error
+    return pixels
 
 
 @dataclass(frozen=True)
@@ -182,15 +196,15 @@ def _write(path: Path, table: pa.Table) -> None:
         pq.write_table(table, beside, compression="zstd", row_group_size=8192)
 
 
-def _read(path: Path, columns: tuple[str, ...], remedy: str) -> pa.Table:
+def _read(path: Path, columns: tuple[str, ...], remedy: str, *, without: str | None = None) -> pa.Table:
+    """Read a file that has these columns, but for the one that it goes without."""
     try:
-        table = pq.read_table(path)
+        found = pq.read_schema(path).names
+        missing = [name for name in columns if name not in found]
+        if missing:
+            raise UserError(f"{path}: column {missing[0]!r} is missing, found {', '.join(found)}; {remedy}")
+        return pq.read_table(path, columns=[name for name in found if name != without])
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; {remedy}") from error
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path}: not a whole Parquet file ({error}); {remedy}") from error
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        found = ", ".join(table.column_names)
-        raise UserError(f"{path}: column {missing[0]!r} is missing, found {found}; {remedy}")
-    return table

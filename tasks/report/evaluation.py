@@ -107,7 +107,7 @@ def evaluation_report(evaluated: Evaluated, background: Background, params: Eval
 
 def _headlines(evaluation: Evaluation, background: Background, confidence: float) -> list[str]:
     whole, clean, leaks = evaluation.whole, evaluation.without_leaks, evaluation.leaks
-    header = ["", f"all {whole.faces:,} test faces", f"the {leaks['none']:,} without a copy in training"]
+    header = ["", f"all {whole.faces:,} test faces", f"the {leaks['none'].faces:,} without a copy in training"]
     rows = [[_NAMES[name], _estimate(whole, name), _estimate(clean, name)] for name in HEADLINES]
     if background.published:
         header.append(background.published.title(background.subsets))
@@ -123,7 +123,8 @@ def _headlines(evaluation: Evaluation, background: Background, confidence: float
             soft=True,
         ),
         paragraph(
-            f"{leaks['exact']:,} test faces have an exact copy in training, {leaks['near']:,} a near one. Saying "
+            f"{leaks['exact'].faces:,} test faces have an exact copy in training, {leaks['near'].faces:,} a near one; "
+            f"named right: {leaks['exact']} with an exact copy, {leaks['near']} with a near one. Saying "
             f"“{largest.name}” of every face would reach an accuracy of {largest.support / whole.faces:.3f}."
         ),
     ]

@@ -23,6 +23,18 @@ class Cost(BaseModel):
     """Median time of a forward pass of one face on the machine that evaluated: the one figure that no seed repeats."""
 
 
+class Part(BaseModel):
+    """Some of the test faces: how many, and how many of them the network names right."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    faces: int
+    right: int
+
+    def __str__(self) -> str:
+        return f"{self.right / self.faces:.3f} of {self.faces:,}" if self.faces else "none"
+
+
 class Evaluation(BaseModel):
     """Scores on the test subset, on the part of it that has no copy in training, and the cost."""
 
@@ -30,8 +42,8 @@ class Evaluation(BaseModel):
 
     synthetic: bool
     """True for drawn faces: the scores say nothing of FER2013."""
-    leaks: dict[str, int]
-    """Test faces by the copy that they have in the training subset, by the names of `tasks.common.tables.LEAKS`."""
+    leaks: dict[str, Part]
+    """The test faces by the copy that they have in the training subset, by the names of `tasks.common.tables.LEAKS`."""
     whole: Scores
     without_leaks: Scores | None
     """None where every test face has a copy in training."""

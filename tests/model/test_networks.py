@@ -23,6 +23,14 @@ def test_compact_costs_at_most_50_million_multiply_adds():
     assert sum(layer.multiply_adds for layer in describe(build("compact"))) <= 50_000_000
 
 
+def test_vgg_has_the_published_stages():
+    layers = build("vgg").layers
+    convolutions = [layer for layer in layers if type(layer).__name__ == "Conv2D"]
+    assert [layer.filters for layer in convolutions] == [64, 64, 128, 128, 256, 256, 512, 512]
+    assert [layer.output.shape[1] for layer in convolutions] == [48, 48, 24, 24, 12, 12, 6, 6]
+    assert sum(type(layer).__name__ == "BatchNormalization" for layer in layers) == 9
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_takes_uint8_faces_and_gives_logits_or_probabilities(name):
     network = build(name)

@@ -74,11 +74,13 @@ def test_everything_is_written_and_agrees(workspace: Path, capsys: pytest.Captur
     evaluation, predictions = read_evaluation(paths.EVALUATION), read_predictions(paths.PREDICTIONS)
 
     np.testing.assert_array_equal(predictions.row, np.arange(100, 160) * 2)
-    assert evaluation.leaks == {"none": 45, "exact": 10, "near": 5}
+    assert {kind: part.faces for kind, part in evaluation.leaks.items()} == {"none": 45, "exact": 10, "near": 5}
     assert evaluation.whole.faces == TEST
     assert evaluation.without_leaks is not None
     assert evaluation.without_leaks.faces == 45
     hits = predictions.probabilities.argmax(axis=1) == predictions.label
+    assert evaluation.leaks["none"].right == hits[15:].sum()
+    assert sum(part.right for part in evaluation.leaks.values()) == hits.sum()
     scores = json.loads(paths.SCORES.read_text())
     assert list(scores) == [*HEADLINES, "accuracy_without_leaks"]
     assert scores["accuracy"] == pytest.approx(hits.mean(), abs=1e-6)

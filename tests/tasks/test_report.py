@@ -15,7 +15,7 @@ from tasks.report.history import read_history
 from tasks.report.page import svg
 from tasks.report.pictures import confusion_table, heated_faces, overlay
 from tasks.report.published import read_published
-from tasks.scoring.evaluation import Cost, Evaluation
+from tasks.scoring.evaluation import Cost, Evaluation, Part
 from tasks.scoring.scores import Bootstrap, score
 
 PARAMS = Evaluate(
@@ -41,7 +41,7 @@ def evaluated(ms_per_face: float = 1.0) -> Evaluated:
     faces = Faces(row, label, np.full(5, "Training"), np.full((5, 48, 48), 90, np.uint8))
     evaluation = Evaluation(
         synthetic=False,
-        leaks={"none": 0, "exact": 4, "near": 1},
+        leaks={kind: Part(faces=n, right=n // 2) for kind, n in {"none": 0, "exact": 4, "near": 1}.items()},
         whole=score(label, probabilities, bins=10, bootstrap=Bootstrap(100, 0.9, 1)),
         without_leaks=None,
         cost=Cost(parameters=10, model_bytes=10, ms_per_face=ms_per_face),
@@ -67,6 +67,7 @@ def test_the_surest_mistakes_come_first_and_no_more_than_asked_for():
 def test_all_leaked_says_so_and_the_time_is_no_part_of_the_page():
     page = evaluation_report(evaluated(), background(), PARAMS)
     assert "4 test faces have an exact copy in training, 1 a near one" in page
+    assert "named right: 0.500 of 4 with an exact copy, 0.000 of 1 with a near one." in page
     assert page.count('<td class="number">–</td>') == 7
     assert evaluation_report(evaluated(ms_per_face=2.0), background(), PARAMS) == page
     assert "<td>dropped</td>" not in page

@@ -19,7 +19,8 @@ from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.params import Params, check_params
 from tasks.common.tables import VOTES, Faces, Split, read_faces, read_split, write_faces, write_split
-from tasks.train import labelled, run_key, soft_targets
+from tasks.train.learning import identity, run_key
+from tasks.train.subsets import labelled, soft_targets
 from tests.conftest import ROOT
 
 
@@ -228,8 +229,8 @@ def test_crowd_votes_reach_the_training_faces_alone_and_make_a_run_of_its_own(tm
     assert labelled(faces, split, "train").targets is None
     other = Faces(faces.row, faces.emotion, faces.usage, faces.pixels, votes[::-1])
     shared, plain = checked(vote_share=0.3), checked()
-    assert run_key(shared, faces, split) != run_key(shared, other, split)
-    assert run_key(plain, faces, split) == run_key(plain, other, split)
+    assert run_key(identity(shared, faces, split)) != run_key(identity(shared, other, split))
+    assert run_key(identity(plain, faces, split)) == run_key(identity(plain, other, split))
 
 
 def test_a_training_on_soft_targets_and_effective_weights_with_another_loss_ends_well(tmp_path):

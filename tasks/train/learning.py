@@ -1,0 +1,180 @@
+"""Train the network on the training subset; keep the weights that do best on the validation subset."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import keras
+import numpy as np
+
+import model
+from model.devices import Device
+from model.networks import build, with_probabilities
+from model.training.augmentation import Augmentation
+from model.training.backup import Backup, Progress
+from model.training.batches import Labelled
+from model.training.canary import prove_learning
+from model.training.cost import Cost, cost
+from model.training.fitting import Fitting, Watch, fit, macro_f1, sized
+from model.training.growth import Growth
+from model.training.losses import Objective
+from model.training.optimizers import Recipe
+from tasks.common import paths
+from tasks.common.errors import UserError
+from tasks.common.params import Augment, Params, Train
+from tasks.common.params import Model as ModelParams
+from tasks.common.tables import Faces, Split
+
+DECISIVE: Final = ("networks", "training")
+"""The rooms of `model/` whose code decides what a training gives."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves.
+
+    Attributes:
+        network: with the weights of its best epoch, giving probabilities.
+        progress: of all epochs.
+        val_macro_f1: of that network on the validation faces, as `model.training.fitting.macro_f1` has it.
+        val_faces: how many validation faces there are.
+        cost: what it took.
+    """
+
+    network: keras.Model
+    progress: Progress
+    val_macro_f1: float
+    val_faces: int
+    cost: Cost
+
+
+def identity(params: Params, faces: Faces, split: Split) -> dict[str, str]:
+    """Return a fingerprint of each thing that decides a training: parameters, Keras, faces, split, and the code."""
+    chosen = {name: getattr(params, name).model_dump() for name in ("model", "train", "augment")}
+    pixels = [faces.fingerprint().encode()]
+    if params.train.vote_share and faces.votes is not None:
+        pixels.append(np.ascontiguousarray(faces.votes).tobytes())
+    home = Path(model.__file__).parent
+    modules = (home / "__init__.py", *sorted(path for room in DECISIVE for path in (home / room).rglob("*.py")))
+    return {
+        "parameters": _digest(json.dumps(chosen, sort_keys=True).encode()),
+        "keras": f"{keras.version()} {keras.backend.backend()}",
+        "faces": _digest(*pixels),
+        "split": _digest("\n".join(split.subset).encode()),
+        "code": _digest(*(module.read_bytes() for module in modules)),
+    }
+
+
+def run_key(identified: dict[str, str]) -> str:
+    """Return a name for all that `identity` tells.
+
+    A backup lies under this name, so that nothing goes on from a backup of another run.
+    """
+    return _digest(json.dumps(identified, sort_keys=True).encode())
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def fitting_of(train: Train, augment: Augment) -> Fitting:
+    """Return the recipe that the parameters describe."""
+    recipe = Recipe(
+        optimizer=train.optimizer,
+        learning_rate=train.learning_rate,
+        momentum=train.momentum,
+        weight_decay=train.weight_decay,
+        schedule=train.schedule,
+        warmup=train.warmup,
+        ema=train.ema,
+    )
+    objective = Objective(
+        loss=train.loss,
+        label_smoothing=train.label_smoothing,
+        focal_gamma=train.focal_gamma,
+        dice_smooth=train.dice_smooth,
+    )
+    return Fitting(
+        recipe=recipe,
+        epochs=train.epochs,
+        batch_size=train.batch_size,
+        seed=train.seed,
+        augment=Augmentation(**augment.model_dump()),
+        growth=Growth(train.start_side, train.growth),
+        objective=objective,
+        class_weights=train.class_weights,
+        class_beta=train.class_beta,
+        monitor=train.early_stopping.monitor,
+        patience=train.early_stopping.patience,
+    )
+
+
+def prove(params: Params, train: Labelled, device: Device) -> int:
+    """Return how many steps the network took to learn one batch, of faces as small as the first epoch has them.
+
+    Raises:
+        UserError: the network's parameters don't fit.
+        TrainingError: it could not learn it, or the faces start too small; see `model.training.canary`.
+    """
+    fitting = fitting_of(params.train, params.augment)
+    with device.scope:
+        network = _network(params.model, train)
+        first = sized(network, fitting.growth.side(0, fitting.epochs, network.input_shape[1]))
+        return prove_learning(first, train, fitting.seed, fitting.objective)
+
+
+def train_network(
+    params: Params, train: Labelled, validation: Labelled, device: Device, backup: Backup, watch: Watch
+) -> Trained:
+    """Train as `params` say, going on from `backup` where it is there.
+
+    Args:
+        params: all of `params.yaml`; `model`, `train` and `augment` are used.
+        train: of `tasks.train.subsets.labelled`.
+        validation: likewise.
+        device: of `model.devices.set_up`.
+        backup: written after each epoch.
+        watch: whom to tell.
+
+    Raises:
+        UserError: the network's parameters don't fit.
+        TrainingError: the loss shows that training can't succeed.
+    """
+    fitting = fitting_of(params.train, params.augment)
+    with device.scope:
+        # Layers are numbered from 1 again, whether or not a canary came before.
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(params.train.seed)
+        network = _network(params.model, train)
+        done = fit(network, train, validation, fitting, backup=backup, watch=watch, devices=device.count)
+        took = cost(device, done.spent, faces=len(train) * len(done.history))
+        val_macro_f1 = macro_f1(network, validation, device.count)
+        return Trained(with_probabilities(network), done, val_macro_f1, len(validation), took)
+
+
+def _network(params: ModelParams, data: Labelled) -> keras.Model:
+    try:
+        return build(side=data.faces.shape[1], **params.model_dump())
+    except ValueError as error:
+        raise UserError(f"{paths.PARAMS}: model: {error}") from error
+
+
+def summary(trained: Trained) -> dict[str, float]:
+    """Return what `metrics/training.json` says: the figures of the best epoch, and how many epochs there were."""
+    done = trained.progress
+    if done.best_epoch is None:
+        raise ValueError("no epoch is done")
+    best = done.history[done.best_epoch]
+    return {
+        "epochs": len(done.history),
+        "best_epoch": done.best_epoch + 1,
+        "val_loss": best.val_loss,
+        "val_accuracy": best.val_accuracy,
+        "val_macro_f1": trained.val_macro_f1,
+        "val_faces": trained.val_faces,
+    }
