@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run data experiments tune leaderboard promote import-run doctor server deploy worker test lint lock clean
+.PHONY: help setup run data experiments tune leaderboard promote import-run remote doctor server deploy worker test lint lock clean
 
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -61,6 +61,10 @@ doctor: $(READY) ## Say whether this machine can train, and what to mend; REQUIR
 server: $(READY) ## Start a Prefect server on this machine, with its pages
 	@prefect server start
 
+remote: $(READY) ## Set DVC's remote to URL=s3://bucket/prefix or a shared folder, and prove it; ENDPOINT=… for MinIO
+	@test -n "$(URL)" || { echo "error: name the remote, as in make remote URL=s3://bucket/prefix"; exit 1; }
+	@python -m flows.remote "$(URL)" $(if $(ENDPOINT),--endpoint "$(ENDPOINT)")
+
 deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 
 deploy: $(READY) ## Bring work pool, deployments and automations to the Prefect server
@@ -85,4 +89,4 @@ lock: $(READY) ## Resolve the ranges of pyproject.toml anew
 	done
 
 clean: ## Remove what a run leaves, but for the data and DVC's cache
-	rm -rf outputs plots reports .backup .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf outputs plots reports .backup .downloads .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -35,7 +35,7 @@ def place(root: Path, name: str) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     git(root, "clone", "--quiet", str(root), str(folder))
     try:
-        _bring_changes(root, folder)
+        bring_changes(root, folder)
         local = root / ".dvc" / "config.local"
         if local.exists():
             shutil.copy(local, folder / ".dvc")
@@ -51,7 +51,7 @@ def place(root: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _bring_changes(root: Path, folder: Path) -> None:
+def bring_changes(root: Path, folder: Path) -> None:
     """Change what git tracks in the clone as it is changed in the repository."""
     changes = subprocess.run(["git", "diff", "--binary", "HEAD"], cwd=root, capture_output=True, check=True).stdout
     if changes:

@@ -37,3 +37,6 @@ BASELINES: Final = Path("baseline")
 
 BACKUPS: Final = Path(".backup")
 """What resumes a killed training: outside DVC's outputs, which DVC deletes before it runs a stage."""
+
+DOWNLOADS: Final = Path(".downloads")
+"""What was fetched from a store, whole or in part: kept, so that what is unchanged is not fetched again."""

@@ -26,6 +26,19 @@ class VotesSource(BaseModel):
     sha256: str
 
 
+class Origin(BaseModel):
+    """The store that a source was fetched from, and which version of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    """Without credentials."""
+    etag: str | None
+    """As the store gives it; of a prefix: a SHA-256 over the names, sizes and ETags of its objects."""
+    version: str | None
+    """Where the store keeps versions."""
+
+
 class Provenance(BaseModel):
     """What is known of `data/faces.parquet`. No date, no host, no folder of a machine: equal data, equal bytes."""
 
@@ -48,6 +61,8 @@ class Provenance(BaseModel):
     """Faces by Usage."""
     left_out: tuple[LeftOut, ...] = ()
     votes: VotesSource | None = None
+    origin: Origin | None = None
+    """None for what lay on this machine."""
 
 
 def write_provenance(path: Path, provenance: Provenance) -> None:

@@ -21,7 +21,8 @@ def ingest(source: str, votes: Path | None = None, skip_bad_rows: int = 0) -> Pr
     """Replace `data/` by the faces of `source`.
 
     Args:
-        source: `sample`, or a path to the challenge's CSV, a folder of images by label, or an archive of either.
+        source: `sample`; or a path to the challenge's CSV, a folder of images by label, or an archive of either; or
+            such in a store, as in `s3://bucket/fer2013.csv`.
         votes: FER+'s `fer2013new.csv`, to be joined by row.
         skip_bad_rows: most rows or images that may be left out.
 
@@ -50,6 +51,7 @@ def ingest(source: str, votes: Path | None = None, skip_bad_rows: int = 0) -> Pr
             usages=_counts(USAGES, faces.usage),
             left_out=tuple(bad.left_out),
             votes=votes_source,
+            origin=read.origin,
         )
         publish(faces, provenance)
     return provenance
@@ -79,7 +81,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tasks.ingest", description=__doc__)
     parser.add_argument(
         "source",
-        help="`sample`; or fer2013.csv, icml_face_data.csv, a folder of images by label, or a zip or tar of these",
+        help="`sample`; or fer2013.csv, icml_face_data.csv, a folder of images by label, or a zip or tar of these; or "
+        "s3://bucket/key of such",
     )
     parser.add_argument("--votes", type=Path, metavar="FILE", help="FER+'s fer2013new.csv, joined by row")
     parser.add_argument(

@@ -22,7 +22,34 @@ def read_sample(source: str, bad: BadRows, work: Path) -> Source:
     return Source("sample", "sample", fingerprint, faces, len(faces), challenge_order=False, synthetic=True)
 
 
-READERS: Final[dict[str, Reader]] = {"sample": read_sample}
+def read_s3(source: str, bad: BadRows, work: Path) -> Source:
+    """Read from an object store."""
+    from tasks.ingest import s3  # noqa: PLC0415 - boto3 takes a while to come
+
+    return s3.read_s3(source, bad, work)
+
+
+def read_web(source: str, bad: BadRows, work: Path) -> Source:
+    """Read from the web."""
+    from tasks.ingest import web  # noqa: PLC0415
+
+    return web.read_web(source, bad, work)
+
+
+def read_kaggle(source: str, bad: BadRows, work: Path) -> Source:
+    """Read a data set of Kaggle."""
+    from tasks.ingest import kaggle  # noqa: PLC0415
+
+    return kaggle.read_kaggle(source, bad, work)
+
+
+READERS: Final[dict[str, Reader]] = {
+    "sample": read_sample,
+    "s3:": read_s3,
+    "https:": read_web,
+    "http:": read_web,
+    "kaggle:": read_kaggle,
+}
 """By name, such as `sample`, or by scheme with its colon, such as `s3:`; all else is a path."""
 
 

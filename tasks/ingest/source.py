@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tasks.common.errors import UserError
-from tasks.common.provenance import LeftOut
+from tasks.common.provenance import LeftOut, Origin
 from tasks.common.tables import Faces
 
 
@@ -19,6 +19,7 @@ class Source:
         rows: all rows of the source, those left out included.
         challenge_order: the rows stand in the challenge's own order, so that FER+'s votes can be joined.
         synthetic: drawn, not photographed.
+        origin: the store that it was fetched from; None for what lay on this machine.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Source:
     rows: int
     challenge_order: bool
     synthetic: bool = False
+    origin: Origin | None = None
 
 
 @dataclass

@@ -1,0 +1,206 @@
+"""A source in an object store: `s3://bucket/key`, or a prefix that holds a folder of images."""
+
+import re
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ReadTimeoutError,
+    ResponseStreamingError,
+    TokenRetrievalError,
+)
+
+from tasks.common.console import progress
+from tasks.common.errors import UserError
+from tasks.common.files import replacing
+from tasks.common.provenance import Origin
+from tasks.ingest.download import WORKERS, BrokenError, Remote, download, shelf, transfer
+from tasks.ingest.local import read_path
+from tasks.ingest.source import BadRows, Source
+
+CHUNK: Final = 1 << 20
+
+MAX_OBJECTS: Final = 500_000
+"""Most objects under a prefix, as of the members of an archive."""
+
+_ADDRESS: Final = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.IGNORECASE)
+
+_BUSY: Final = ("SlowDown", "ServiceUnavailable", "Throttling", "InternalError", "RequestTimeout", "500", "502", "503")
+"""Codes after which another try may go through."""
+
+_CHANGED: Final = ("PreconditionFailed", "412", "NoSuchVersion")
+
+_MISSING: Final = ("404", "NoSuchKey", "NotFound")
+
+_MENDS: Final = {
+    (
+        "403",
+        "AccessDenied",
+        "Forbidden",
+    ): "these credentials may not read it; ask its owner for s3:GetObject and s3:ListBucket",
+    ("InvalidAccessKeyId", "SignatureDoesNotMatch"): "the store does not know these credentials; check key and secret",
+    ("ExpiredToken", "TokenRefreshRequired"): "the credentials have run out; sign in again",
+    ("RequestTimeTooSkewed",): "the clock of this machine is off; set it, as `timedatectl set-ntp true` does",
+    ("NoSuchBucket",): "there is no such bucket at this endpoint; check its name and AWS_ENDPOINT_URL",
+    _MISSING: "there is no such object; check its key",
+    ("301", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"): (
+        "the bucket is in another region; set AWS_REGION to it"
+    ),
+    _BUSY: "the store is busy and has refused several times; try again later",
+}
+"""What to do about a code."""
+
+
+def read_s3(source: str, bad: BadRows, work: Path) -> Source:
+    """Read an object, or all objects below a prefix, as `read_path` would read a file or a folder.
+
+    Credentials, region and endpoint are found as boto3 finds them (profile, environment, role of the instance,
+    `AWS_ENDPOINT_URL`).
+
+    Raises:
+        UserError: the store does not give it, or what it gives is no source of faces.
+    """
+    match = _ADDRESS.fullmatch(source)
+    if not match:
+        raise UserError(f"{source}: expected s3://bucket/key, the key of an object or the prefix of a folder of images")
+    with _explained(source):
+        store = _Store(source, match["bucket"], match["key"])
+        found = None if store.key.endswith("/") else store.head()
+        path, origin = store.object(found) if found else store.folder()
+    return replace(read_path(str(path), bad, work), origin=origin)
+
+
+class _Store:
+    """The bucket, and what is asked for in it."""
+
+    def __init__(self, address: str, bucket: str, key: str) -> None:
+        self.address, self.bucket, self.key = address, bucket, key
+        tries: Any = {"mode": "standard", "max_attempts": 4}
+        config = Config(retries=tries, connect_timeout=10, read_timeout=60, max_pool_connections=WORKERS)
+        self.client: Any = boto3.Session().client("s3", config=config)
+
+    def head(self) -> dict[str, Any] | None:
+        """Return what the store says of the object; None where there is none."""
+        try:
+            found: dict[str, Any] = self.client.head_object(Bucket=self.bucket, Key=self.key)
+        except ClientError as error:
+            if _code(error) in _MISSING:
+                return None
+            raise
+        return found
+
+    def remote(self, key: str, size: int, etag: str, version: str | None = None) -> Remote:
+        """Return an object as something to download, held to what was found of it."""
+        wanted = {"Bucket": self.bucket, "Key": key, "IfMatch": etag} | ({"VersionId": version} if version else {})
+        address = f"s3://{self.bucket}/{key}"
+
+        def read(start: int, end: int) -> Generator[bytes]:
+            with _transfer(address):
+                body = self.client.get_object(**wanted, Range=f"bytes={start}-{end - 1}")["Body"]
+                with closing(body):
+                    yield from body.iter_chunks(CHUNK)
+
+        return Remote(address, PurePosixPath(key).name, size, f"{etag} {version or ''}", read)
+
+    def object(self, found: dict[str, Any]) -> tuple[Path, Origin]:
+        """Bring the object here."""
+        version = found.get("VersionId")
+        version = None if version == "null" else version
+        path = download(self.remote(self.key, found["ContentLength"], found["ETag"], version))
+        return path, Origin(url=self.address, etag=found["ETag"].strip('"'), version=version)
+
+    def folder(self) -> tuple[Path, Origin]:
+        """Bring all objects below the prefix here; those that an earlier try has brought are not fetched again."""
+        listed = self._list()
+        tag = sha256("\n".join(f"{name} {one.size} {one.tag}" for name, one in listed.items()).encode()).hexdigest()
+        root = shelf(self.address, tag) / PurePosixPath(self.key.rstrip("/")).name
+        missing = {name: one for name, one in listed.items() if not (root / name).exists()}
+        with ThreadPoolExecutor(WORKERS) as pool, progress("download", len(listed), "objects") as bar:
+            bar.advance(len(listed) - len(missing))
+            futures = [pool.submit(_bring, one, root / name) for name, one in missing.items()]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    bar.advance()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+        return root, Origin(url=self.address, etag=tag, version=None)
+
+    def _list(self) -> dict[str, Remote]:
+        """Return the objects below the prefix by the rest of their keys, sorted."""
+        prefix = self.key.rstrip("/") + "/"
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        listed: dict[str, Remote] = {}
+        for one in (one for page in pages for one in page.get("Contents", ())):
+            name = one["Key"].removeprefix(prefix)
+            if not name or name.endswith("/"):
+                continue  # what stands for a folder in a console
+            if name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
+                raise UserError(f"{self.address}: object {one['Key']!r} climbs out of the folder; refused")
+            listed[name] = self.remote(one["Key"], one["Size"], one["ETag"])
+            if len(listed) > MAX_OBJECTS:
+                raise UserError(f"{self.address}: holds more than the {MAX_OBJECTS:,} objects accepted; pack them")
+        if not listed:
+            raise UserError(f"{self.address}: there is no such object, and nothing below {prefix}")
+        return dict(sorted(listed.items()))
+
+
+def _bring(remote: Remote, path: Path) -> None:
+    with replacing(path) as beside, beside.open("wb") as file:
+        transfer(remote, file.fileno(), 0, remote.size)
+
+
+@contextmanager
+def _transfer(address: str) -> Iterator[None]:
+    """Tell what may go through at another try from what may not."""
+    try:
+        yield
+    except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError) as error:
+        raise BrokenError(str(error)) from error
+    except ClientError as error:
+        if _code(error) in _BUSY:
+            raise BrokenError(str(error)) from error
+        if _code(error) in _CHANGED:
+            raise UserError(f"{address}: it was replaced while it came; the same command brings the new one") from error
+        raise
+
+
+@contextmanager
+def _explained(address: str) -> Iterator[None]:
+    """Say in a sentence what the store, or the way to it, has against it."""
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError, ProfileNotFound, TokenRetrievalError) as error:
+        raise UserError(
+            f"{address}: {error}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use "
+            "`aws configure`"
+        ) from error
+    except ClientError as error:
+        raise UserError(f"{address}: {_code(error)}: {_mend(error)}") from error
+    except BotoCoreError as error:
+        raise UserError(f"{address}: {error}; check the network and AWS_ENDPOINT_URL, then run it again") from error
+
+
+def _mend(error: ClientError) -> str:
+    code, said = _code(error), error.response.get("Error", {}).get("Message", "")
+    for codes, mend in _MENDS.items():
+        if code in codes:
+            return mend
+    return f"{said}; nothing has changed here"
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,70 @@
+"""A DVC remote set up by one command: a real S3 server, and a shared folder."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.tasks.ingest.stores import CREDENTIALS, free_port, s3_server
+from tests.workspaces import commit, run
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with s3_server() as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def workspace(finished_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one run, and credentials in the environment."""
+    for name, value in {**CREDENTIALS, "AWS_EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        (tmp_path / name).touch()
+        monkeypatch.setenv(name, str(tmp_path / name))
+    return shutil.copytree(finished_workspace, tmp_path / "here", symlinks=True)
+
+
+def set_remote(workspace: Path, *words: str, ok: bool = True) -> str:
+    return run(workspace, "python", "-m", "flows.remote", *words, ok=ok)
+
+
+def test_a_fresh_clone_on_another_machine_gets_all_and_runs_nothing_again(workspace, endpoint, tmp_path):
+    boto3.client("s3", endpoint_url=endpoint).create_bucket(Bucket="team")
+    said = set_remote(workspace, "s3://team/fer", "--endpoint", endpoint)
+    assert "pushed, pulled into a fresh clone, and equal" in said
+    assert run(workspace, "git", "status", "--porcelain").split() == ["M", ".dvc/config"]
+    assert "planted-secret" not in (workspace / ".dvc" / "config").read_text()
+    commit(workspace, "a remote")
+    run(tmp_path, "git", "clone", "--quiet", str(workspace), "other")
+    run(tmp_path / "other", "dvc", "pull", "--quiet")
+    said = run(tmp_path / "other", "dvc", "repro")
+    assert "Running stage" not in said
+    assert "Data and pipelines are up to date" in said
+
+
+def test_a_shared_folder_is_a_remote(workspace, tmp_path):
+    assert "and equal" in set_remote(workspace, str(tmp_path / "shared"))
+    assert (tmp_path / "shared" / "files").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("s3://nobody/fer", "--endpoint", "HERE"), "bucket"),
+        (("s3://team/fer", "--endpoint", f"http://127.0.0.1:{free_port()}"), "connect"),
+        (("s3://team/fer", "--endpoint", "localhost"), "expected an address, as in http://127.0.0.1:9000"),
+        (("s3://key:secret@team/fer",), "the address holds credentials"),
+        (("s3://team/fer", "--endpoint", "http://key:secret@127.0.0.1"), "the address holds credentials"),
+    ],
+    ids=["no bucket", "no server", "no address", "credentials", "credentials of the endpoint"],
+)
+def test_a_remote_that_does_not_work_is_not_set(workspace, endpoint, words, sentence):
+    before = (workspace / ".dvc" / "config").read_bytes()
+    said = set_remote(workspace, *(endpoint if word == "HERE" else word for word in words), ok=False)
+    assert said.splitlines()[-1].startswith("error: ")
+    assert sentence in said.splitlines()[-1]
+    assert (workspace / ".dvc" / "config").read_bytes() == before
