@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run data experiments tune leaderboard promote import-run remote doctor server deploy worker test lint lock clean
+.PHONY: help setup run data experiments tune leaderboard promote rollback import-run remote doctor server deploy worker test lint lock clean
 
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -50,6 +50,11 @@ leaderboard: $(READY) ## Compare experiments: a table here, and reports/leaderbo
 
 promote: $(READY) ## Make the network that lies here the baseline, if the gate says so; commit and tag it; NAME=wider
 	@python -m flows.promote $(NAME)
+
+rollback: $(READY) ## Make an earlier version the champion of the model registry again; VERSION=v1 REASON="…"
+	@test -n "$(VERSION)" -a -n "$(REASON)" || { echo 'error: make rollback VERSION=v1 REASON="why"; there were:'; \
+		python -m tasks.registry history; exit 1; }
+	@python -m tasks.registry rollback "$(VERSION)" --reason "$(REASON)"
 
 import-run: $(READY) ## Make an experiment of DIR, which `python -m bench.gpu` filled on another machine; NAME=far
 	@test -n "$(DIR)" || { echo "error: name the folder, as in make import-run DIR=/path/to/far"; exit 1; }

@@ -45,7 +45,7 @@ def place(root: Path, name: str) -> Iterator[Path]:
             for remote, settings in remotes.items():
                 if Path(settings["url"]).is_absolute():  # DVC has resolved it: it may be written relative to the root
                     here["remote"].setdefault(remote, {})["url"] = str(settings["url"])
-        prepare(folder, cache=cache, backups=root / paths.BACKUPS)
+        prepare(folder, cache=cache, backups=root / paths.BACKUPS, registry=root / paths.REGISTRY)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

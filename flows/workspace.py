@@ -1,7 +1,8 @@
 """Prepare a fresh clone for one run: `python -m flows.workspace`.
 
-DVC's cache and the backups of trainings lie in one store of the machine, so that a clone neither downloads what an
-earlier one had nor starts a killed training anew; what nobody goes on from is removed after a month.
+DVC's cache, the backups of trainings and the model registry lie in one store of the machine, so that a clone neither
+downloads what an earlier one had nor starts a killed training anew nor takes a promoted network with it; backups that
+nobody goes on from are removed after a month.
 `FACIAL_EMOTION_STORE` names another place for it.
 """
 
@@ -30,14 +31,14 @@ def store() -> Path:
     return Path(os.environ.get(STORE) or Path.home() / ".cache" / "facial-emotion").resolve()
 
 
-def prepare(root: Path, *, cache: Path, backups: Path) -> None:
-    """Have DVC's cache and the backups of trainings lie outside of the repository at `root`."""
-    backups.mkdir(parents=True, exist_ok=True)
+def prepare(root: Path, *, cache: Path, backups: Path, registry: Path) -> None:
+    """Have DVC's cache, the backups of trainings and the model registry lie outside of the repository at `root`."""
     with Config(str(root / ".dvc")).edit("local") as local:  # as `dvc cache dir --local` does, without its start
         local["cache"]["dir"] = str(cache)
-    link = root / paths.BACKUPS
-    if not link.exists():
-        link.symlink_to(backups, target_is_directory=True)
+    for name, outside in ((paths.BACKUPS, backups), (paths.REGISTRY, registry)):
+        outside.mkdir(parents=True, exist_ok=True)
+        if not (root / name).exists():
+            (root / name).symlink_to(outside, target_is_directory=True)
 
 
 def clear(backups: Path) -> None:
@@ -57,9 +58,9 @@ def prepared(root: Path) -> bool:
 
 @command
 def main() -> None:
-    prepare(Path.cwd(), cache=store() / "cache", backups=store() / "backup")
+    prepare(Path.cwd(), cache=store() / "cache", backups=store() / "backup", registry=store() / "registry")
     clear(store() / "backup")
-    say(f"DVC's cache and the backups of trainings lie in {store()}")
+    say(f"DVC's cache, the backups of trainings and the model registry lie in {store()}")
 
 
 if __name__ == "__main__":

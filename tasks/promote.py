@@ -1,7 +1,9 @@
-"""Make the network the baseline that the next ones must beat: `python -m tasks.promote NAME`."""
+"""Make the network the champion of the registry, and the baseline to beat: `python -m tasks.promote NAME`."""
 
 import argparse
 import re
+import tempfile
+from pathlib import Path
 
 from tasks.common import paths
 from tasks.common.console import say
@@ -13,6 +15,9 @@ from tasks.common.tables import read_faces, read_predictions, read_split
 from tasks.gate.baselines import Record, figures, write_baseline
 from tasks.gate.fitting import dataset, division
 from tasks.gate.verdict import Verdict, read_verdict
+from tasks.registry.champion import crown, publish
+from tasks.registry.making import make_version
+from tasks.registry.places import head, now, registry, who
 
 
 @command
@@ -33,8 +38,23 @@ def main() -> None:
         figures=figures(predictions.label, predictions.probabilities.argmax(axis=1)),
         predictions_sha256=None,
     )
+    where = enthrone(name)
     write_baseline(paths.BASELINES, record, predictions)
-    say(f"promoted: {paths.BASELINES / name}.json, accuracy {record.figures.accuracy:.3f}")
+    say(f"promoted: {paths.BASELINES / name}.json, accuracy {record.figures.accuracy:.3f}; champion of {where}")
+
+
+def enthrone(name: str) -> str:
+    """Publish what lies here as a version and make it the champion; return where the registry is.
+
+    Raises:
+        UserError: the registry refuses, or another promotion was quicker.
+    """
+    store = registry()
+    with tempfile.TemporaryDirectory() as folder:
+        publish(store, Path(folder), make_version(name, head(), Path(folder)))
+    reason = next(iter(read_verdict(paths.VERDICT).reasons), "the gate says promote")
+    crown(store, name, kind="promotion", who=who(), when=now(), reason=reason)
+    return store.address
 
 
 def check_name(name: str) -> None:

@@ -40,3 +40,6 @@ BACKUPS: Final = Path(".backup")
 
 DOWNLOADS: Final = Path(".downloads")
 """What was fetched from a store, whole or in part: kept, so that what is unchanged is not fetched again."""
+
+REGISTRY: Final = Path("registry")
+"""The model registry, where no other place is named."""

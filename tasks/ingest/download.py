@@ -168,6 +168,8 @@ def transfer(remote: Remote, descriptor: int, start: int, end: int) -> None:
     """
     at, reason = start, "it ended too early"
     for attempt in range(TRIES):
+        if at == end:
+            return
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - not all come back at once
         try:
@@ -179,8 +181,8 @@ def transfer(remote: Remote, descriptor: int, start: int, end: int) -> None:
                     at += len(piece)
         except BrokenError as error:
             reason = str(error)
-        if at == end:
-            return
+    if at == end:
+        return
     raise UserError(
         f"{remote.address}: broke off {TRIES} times, at last after {at:,} of {remote.size:,} bytes ({reason}); try "
         "again later, and the same command goes on from there"

@@ -45,12 +45,10 @@ _CHANGED: Final = ("PreconditionFailed", "412", "NoSuchVersion")
 
 _MISSING: Final = ("404", "NoSuchKey", "NotFound")
 
+_DENIED: Final = ("403", "AccessDenied", "Forbidden")
+
 _MENDS: Final = {
-    (
-        "403",
-        "AccessDenied",
-        "Forbidden",
-    ): "these credentials may not read it; ask its owner for s3:GetObject and s3:ListBucket",
+    _DENIED: "these credentials may not read it; ask its owner for s3:GetObject and s3:ListBucket",
     ("InvalidAccessKeyId", "SignatureDoesNotMatch"): "the store does not know these credentials; check key and secret",
     ("ExpiredToken", "TokenRefreshRequired"): "the credentials have run out; sign in again",
     ("RequestTimeTooSkewed",): "the clock of this machine is off; set it, as `timedatectl set-ntp true` does",

@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import yaml
 
+from model.exporting import onnx_probabilities
 from tasks.common import paths
+from tasks.common.tables import read_faces, read_predictions
 from tests.flows.learner import sweep, tuned
 from tests.workspaces import change, commit, run
 
@@ -33,9 +36,32 @@ def test_the_best_of_a_sweep_becomes_the_baseline_that_the_next_run_is_held_agai
     promoted = yaml.safe_load(run(workspace, "git", "show", "facial-emotion@v1.0.0:params.yaml"))
     assert promoted["train"]["epochs"] == 5
     assert run(workspace, "git", "status", "--porcelain") == ""
+    its_version_is_the_champion(workspace)
 
     run(workspace, "python", "-m", "flows.train", "-S", "evaluate.flip=false", "--experiment", "next")
     verdict = json.loads((workspace / paths.VERDICT).read_text())
     checks = {check["name"]: check for check in verdict["checks"]}
     assert verdict["baseline"] == "v1"
     assert "faces are right that v1 has wrong" in checks["McNemar's p"]["sentence"]
+
+
+def its_version_is_the_champion(workspace):
+    """The registry has all of the version, and the network that it has says what was evaluated."""
+    champion = json.loads((workspace / "registry" / "champion.json").read_text())
+    assert (champion["version"], champion["number"], champion["kind"]) == ("v1", 1, "promotion")
+    assert champion["reason"] == json.loads((workspace / paths.VERDICT).read_text())["reasons"][0]
+    assert "v1, 8 files, all as the manifest says" in run(workspace, "python", "-m", "tasks.registry", "check")
+    assert "* " in run(workspace, "python", "-m", "tasks.registry", "history")
+    version = workspace / "registry" / "versions" / "v1"
+    card = (version / "model-card.md").read_text()
+    assert card.startswith("# Model card: v1\n\n> **Trained on drawn faces.**")
+    assert "not at what somebody feels" in card
+    accuracy = json.loads((workspace / paths.SCORES).read_text())["accuracy"]
+    assert f"| accuracy | {accuracy:.3f} [" in card
+    predictions = read_predictions(version / "predictions.parquet")
+    faces = read_faces(workspace / paths.FACES)
+    test = faces.take(np.searchsorted(faces.row, predictions.row))
+    both = [onnx_probabilities(version / "model.onnx", seen) for seen in (test.pixels, test.pixels[:, :, ::-1])]
+    np.testing.assert_allclose(np.mean(both, axis=0), predictions.probabilities, atol=1e-4)
+    said = run(workspace, "python", "-m", "tasks.registry", "rollback", "v7", "--reason", "r", ok=False)
+    assert said.endswith("registry: v7 was never champion; `make promote` makes one, after the gate\n")

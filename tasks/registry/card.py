@@ -1,0 +1,114 @@
+"""The model card of a version (Mitchell et al. 2019, "Model Cards for Model Reporting")."""
+
+from tasks.common.provenance import Provenance
+from tasks.gate.verdict import Verdict
+from tasks.scoring.evaluation import Evaluation
+from tasks.scoring.scores import HEADLINES, Estimate, Scores
+
+SYNTHETIC = (
+    "> **Trained on drawn faces.** Its figures say nothing of FER2013 or of people, and it is of no use but to try the "
+    "pipeline."
+)
+
+
+def model_card(version: str, evaluation: Evaluation, verdict: Verdict, provenance: Provenance, subsets: str) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        version: name of the version.
+        evaluation: of the test faces.
+        verdict: of the gate.
+        provenance: of the data.
+        subsets: how the faces were split, in a sentence.
+    """
+    parts = [
+        f"# Model card: {version}",
+        *([SYNTHETIC] if evaluation.synthetic else []),
+        _details(evaluation),
+        _use(),
+        _data(evaluation, provenance, subsets),
+        _figures(evaluation),
+        _verdict(verdict),
+        _limits(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _details(evaluation: Evaluation) -> str:
+    cost = evaluation.cost
+    return (
+        "## The model\n\n"
+        f"A convolutional network of {cost.parameters:,} parameters. It takes grey faces of 48 × 48 pixels (uint8, as "
+        "cut out by a face detector) and gives a probability for each of *angry, disgust, fear, happy, sad, surprise, "
+        "neutral*. `model.keras` is the network, `model.onnx` the same for ONNX Runtime; `params.yaml` has every knob "
+        f"of its training. It is {cost.model_bytes / 1e6:.1f} MB, and took {cost.ms_per_face:.1f} ms a face where it "
+        "was evaluated."
+    )
+
+
+def _use() -> str:
+    return (
+        "## What it is for\n\n"
+        "Toys, companions and studies that react to the look of a face, with the person's knowledge. It is **not** "
+        "for decisions about people: hiring, schooling, policing, health, credit. **What it gives is a guess at how a "
+        "face looks to others, not at what somebody feels**: feelings can't be read off a face with certainty."
+    )
+
+
+def _data(evaluation: Evaluation, provenance: Provenance, subsets: str) -> str:
+    labels = ", ".join(f"{name} {count:,}" for name, count in provenance.labels.items())
+    leaks = evaluation.leaks
+    return (
+        "## Data\n\n"
+        f"{provenance.source}: {provenance.rows:,} faces ({labels}). {subsets} Of the {evaluation.whole.faces:,} test "
+        f"faces, {leaks['exact'].faces:,} have an exact copy in training and {leaks['near'].faces:,} a near one: the "
+        "right-hand column leaves them out."
+    )
+
+
+def _figures(evaluation: Evaluation) -> str:
+    whole, clean = evaluation.whole, evaluation.without_leaks
+    rows = [f"| {name.replace('_', ' ')} | {_estimate(whole, name)} | {_estimate(clean, name)} |" for name in HEADLINES]
+    labels = [
+        f"| {row.name} | {row.precision:.3f} | {row.recall:.3f} | {row.f1:.3f} | {row.support:,} |"
+        for row in whole.labels
+    ]
+    return "\n".join(
+        [
+            "## Figures",
+            "",
+            f"| | all {whole.faces:,} test faces | without a copy in training |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+            "In brackets, the middle of bootstrap draws of the test faces; another training would differ by more.",
+            "",
+            "| label | precision | recall | F1 | faces |",
+            "| --- | --- | --- | --- | --- |",
+            *labels,
+        ]
+    )
+
+
+def _estimate(scores: Scores | None, name: str) -> str:
+    if scores is None:
+        return "–"
+    estimate: Estimate = getattr(scores, name)
+    return str(estimate)
+
+
+def _verdict(verdict: Verdict) -> str:
+    reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
+    return f"## Verdict\n\n*{verdict.verdict}*, held against {verdict.baseline or 'no baseline'}:\n\n{reasons}"
+
+
+def _limits() -> str:
+    return (
+        "## Limits\n\n"
+        "- People agree with FER2013's labels in about two thirds of the cases; so the labels are no truth, and a "
+        "score far above that says how the labels were given.\n"
+        "- FER2013's faces were found by a web search for words of feeling: posed pictures, actors, stock photographs. "
+        "Age, sex and origin are not noted, so that nobody knows how scores differ among people; expect them to.\n"
+        "- Rare labels (disgust above all) rest on few faces.\n"
+        "- Faces from the side, in poor light, small, or partly hidden are outside of what was measured."
+    )
