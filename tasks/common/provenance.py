@@ -66,8 +66,8 @@ class Provenance(BaseModel):
 
 
 def write_provenance(path: Path, provenance: Provenance) -> None:
-    """Write as JSON."""
-    write_json(path, provenance.model_dump())
+    """Write as JSON; without an origin there is no word of one, so that data pinned before there were any is the same."""
+    write_json(path, provenance.model_dump(exclude=None if provenance.origin else {"origin"}))
 
 
 def read_provenance(path: Path) -> Provenance:

@@ -48,6 +48,15 @@ def test_a_source_becomes_data_and_is_pinned(tmp_path):
     assert "path: data" in (tmp_path / "data.dvc").read_text()
 
 
+def test_the_sample_is_what_the_repository_pins(tmp_path):
+    """Else the first run of a newcomer, who has no remote, would find no data."""
+    for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    done = ingest(tmp_path, "sample")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data.dvc").read_text() == (ROOT / "data.dvc").read_text()
+
+
 def test_without_dvc_the_data_is_written_and_the_sentence_says_so(tmp_path):
     (tmp_path / "fer2013.csv").write_bytes(csv_of(FACES))
     done = ingest(tmp_path, "fer2013.csv")
