@@ -66,7 +66,7 @@ class Provenance(BaseModel):
 
 
 def write_provenance(path: Path, provenance: Provenance) -> None:
-    """Write as JSON; without an origin there is no word of one, so that data pinned before there were any is the same."""
+    """Write as JSON; without an origin there is no word of one, so that data that was pinned before stays the same."""
     write_json(path, provenance.model_dump(exclude=None if provenance.origin else {"origin"}))
 
 

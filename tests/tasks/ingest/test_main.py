@@ -70,7 +70,7 @@ def test_without_dvc_the_data_is_written_and_the_sentence_says_so(tmp_path):
     ("arguments", "sentence"),
     [
         (["nothing.csv"], "nothing.csv: no such file or folder"),
-        (["s3://bucket/fer2013.csv"], "s3://bucket/fer2013.csv: no reader for 's3:' sources"),
+        (["gs://bucket/fer2013.csv"], "gs://bucket/fer2013.csv: no reader for 'gs:' sources"),
         (["fer2013.csv", "--skip-bad-rows", "-1"], "--skip-bad-rows: found -1, expected 0 or more"),
         (["fer2013.csv", "--votes", "no.csv"], "no.csv: can't be read"),
         (["/dev/null"], "/dev/null: neither a file nor a folder"),
