@@ -17,7 +17,16 @@ PAGE = Path("docs/performance.md")
 HEAD = """# Performance
 
 Ratios, each taken in one run in which the ways take turns. Written by `python -m bench.all` on {machine}.
+{onednn}
 """
+
+ONEDNN = {
+    True: """
+This processor has AVX-512, so that TensorFlow's oneDNN is on by itself, for the plain script too. Where a processor has
+none, TensorFlow leaves it off, and we turn it on: the plain script then falls behind.""",
+    False: """
+This processor has no AVX-512: TensorFlow leaves its oneDNN off for the plain script, and we turn it on.""",
+}
 
 
 def machine() -> str:
@@ -26,6 +35,14 @@ def machine() -> str:
 
     device = set_up("cpu", mixed_precision=False, deterministic=False)
     return f"{device.name} ({platform.system()} {platform.machine()}, Python {platform.python_version()})"
+
+
+def onednn() -> str:
+    """Say what TensorFlow does by itself on this processor; Linux alone tells which that is."""
+    try:
+        return ONEDNN["avx512f" in Path("/proc/cpuinfo").read_text(encoding="utf-8")]
+    except OSError:
+        return ""
 
 
 def section(module: str, arguments: list[str], shown: list[str]) -> str:
@@ -58,7 +75,7 @@ def main() -> None:
         ("flow", rounds, rounds),
     ]
     parts = [section(*step) for step in plan]
-    PAGE.write_text(HEAD.format(machine=machine()) + "".join(parts), encoding="utf-8")
+    PAGE.write_text(HEAD.format(machine=machine(), onednn=onednn()) + "".join(parts), encoding="utf-8")
     print(f"wrote {PAGE}")
 
 

@@ -115,7 +115,9 @@ def measure(way: str, name: str, torch: str | None, count: int) -> float:
 
 
 def _said(command: list[str]) -> str:
+    # Whoever started this may have imported our `model`, which sets how TensorFlow starts: each way begins as it comes.
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    quiet.pop("TF_ENABLE_ONEDNN_OPTS", None)
     done = subprocess.run(command, cwd=ROOT, env=quiet, check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: failed\n{done.stdout}{done.stderr}")
