@@ -3,7 +3,7 @@
 from tasks.common.provenance import Provenance
 from tasks.gate.verdict import Verdict
 from tasks.scoring.evaluation import Evaluation
-from tasks.scoring.scores import HEADLINES, Estimate, Scores
+from tasks.scoring.scores import HEADLINES, NAMES, Estimate, Scores
 
 SYNTHETIC = (
     "> **Trained on drawn faces.** Its figures say nothing of FER2013 or of people, and it is of no use but to try the "
@@ -68,7 +68,7 @@ def _data(evaluation: Evaluation, provenance: Provenance, subsets: str) -> str:
 
 def _figures(evaluation: Evaluation) -> str:
     whole, clean = evaluation.whole, evaluation.without_leaks
-    rows = [f"| {name.replace('_', ' ')} | {_estimate(whole, name)} | {_estimate(clean, name)} |" for name in HEADLINES]
+    rows = [f"| {NAMES[name]} | {_estimate(whole, name)} | {_estimate(clean, name)} |" for name in HEADLINES]
     labels = [
         f"| {row.name} | {row.precision:.3f} | {row.recall:.3f} | {row.f1:.3f} | {row.support:,} |"
         for row in whole.labels
@@ -81,7 +81,8 @@ def _figures(evaluation: Evaluation) -> str:
             "| --- | --- | --- |",
             *rows,
             "",
-            "In brackets, the middle of bootstrap draws of the test faces; another training would differ by more.",
+            "↓: lower is better. In brackets, the middle of bootstrap draws of the test faces; they don't cover what "
+            "another training run would give.",
             "",
             "| label | precision | recall | F1 | faces |",
             "| --- | --- | --- | --- | --- |",

@@ -15,20 +15,11 @@ from tasks.report.page import Html, contact_sheet, figure, page, paragraph, sect
 from tasks.report.pictures import confusion_table, heated_faces
 from tasks.report.published import Published
 from tasks.scoring.evaluation import Evaluation
-from tasks.scoring.scores import HEADLINES, Estimate, Scores
+from tasks.scoring.scores import HEADLINES, NAMES, Estimate, Scores
 
 if TYPE_CHECKING:
     from model.summary import Totals  # imports Keras, which a page does not need
 
-_NAMES: Final = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1",
-    "top2_accuracy": "top-2 accuracy",
-    "nll": "negative log-likelihood ↓",
-    "brier": "Brier score ↓",
-    "ece": "expected calibration error ↓",
-}
 _BY_LABEL: Final = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
@@ -108,7 +99,7 @@ def evaluation_report(evaluated: Evaluated, background: Background, params: Eval
 def _headlines(evaluation: Evaluation, background: Background, confidence: float) -> list[str]:
     whole, clean, leaks = evaluation.whole, evaluation.without_leaks, evaluation.leaks
     header = ["", f"all {whole.faces:,} test faces", f"the {leaks['none'].faces:,} without a copy in training"]
-    rows = [[_NAMES[name], _estimate(whole, name), _estimate(clean, name)] for name in HEADLINES]
+    rows = [[NAMES[name], _estimate(whole, name), _estimate(clean, name)] for name in HEADLINES]
     if background.published:
         header.append(background.published.title(background.subsets))
         figures = background.published.figures.model_dump()

@@ -15,6 +15,17 @@ from model.labels import LABELS
 HEADLINES: Final = ("accuracy", "macro_f1", "weighted_f1", "top2_accuracy", "nll", "brier", "ece")
 """The figures that have an interval, in the order in which they are shown."""
 
+NAMES: Final = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "top2_accuracy": "top-2 accuracy",
+    "nll": "negative log-likelihood ↓",
+    "brier": "Brier score ↓",
+    "ece": "expected calibration error ↓",
+}
+"""How the headlines are called where a person reads them; ↓: lower is better."""
+
 _CLASSES: Final = len(LABELS)
 _CHUNK: Final = 4_000_000  # weights held in memory at once: 32 MB
 
