@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
 from threading import Thread
@@ -81,64 +82,68 @@ class Proxy:
         return sum(method == "GET" and span != "" for method, span in self.requests)
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Passes one request on; `proxy` is set in a class of each proxy's own."""
+
+    protocol_version = "HTTP/1.1"
+    proxy: Proxy
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        if name.startswith("do_"):
+            return self._pass
+        raise AttributeError(name)
+
+    def _pass(self) -> None:
+        self.proxy.requests.append((self.command, self.headers.get("Range", "")))
+        length = int(self.headers.get("Content-Length") or 0)
+        sent = self.rfile.read(length) if length else None
+        given = dict(self.headers.items())
+        ask = partial(self._ask, sent, given)
+        self._send(self.proxy.fault(len(self.proxy.requests), self.command, given, ask))
+
+    def _ask(self, sent: bytes | None, given: dict[str, str]) -> Answer:
+        inner = HTTPConnection("127.0.0.1", self.proxy.port, timeout=30)
+        inner.request(self.command, self.path, sent, given)
+        got = inner.getresponse()
+        headers = {name: value for name, value in got.getheaders() if name.lower() not in _OWN}
+        if self.command == "HEAD":
+            headers["Content-Length"] = got.getheader("Content-Length", "0")
+        answer = Answer(got.status, headers, got.read())
+        inner.close()
+        return answer
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in answer.headers:
+            self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        self.wfile.write(answer.body[: answer.cut])
+        if answer.cut is not None:
+            self.wfile.flush()
+            if answer.reset:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass  # whoever asked was killed
+
+
 @contextmanager
 def proxied(port: int, fault: Fault = lambda number, method, headers, ask: ask()) -> Iterator[Proxy]:
     """Run a proxy before the server on a port."""
     proxy = Proxy(port, fault)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _pass(self) -> None:
-            proxy.requests.append((self.command, self.headers.get("Range", "")))
-            length = int(self.headers.get("Content-Length") or 0)
-            sent = self.rfile.read(length) if length else None
-            given = dict(self.headers.items())
-
-            def ask() -> Answer:
-                inner = HTTPConnection("127.0.0.1", proxy.port, timeout=30)
-                inner.request(self.command, self.path, sent, given)
-                got = inner.getresponse()
-                headers = {name: value for name, value in got.getheaders() if name.lower() not in _OWN}
-                if self.command == "HEAD":
-                    headers["Content-Length"] = got.getheader("Content-Length", "0")
-                answer = Answer(got.status, headers, got.read())
-                inner.close()
-                return answer
-
-            self._send(proxy.fault(len(proxy.requests), self.command, given, ask))
-
-        def __getattr__(self, name: str) -> Callable[[], None]:
-            if name.startswith("do_"):
-                return self._pass
-            raise AttributeError(name)
-
-        def _send(self, answer: Answer) -> None:
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            if "Content-Length" not in answer.headers:
-                self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            if self.command == "HEAD":
-                return
-            self.wfile.write(answer.body[: answer.cut])
-            if answer.cut is not None:
-                self.wfile.flush()
-                if answer.reset:
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.close_connection = True
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            pass  # whoever asked was killed
-
-    server = Server(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), type("_Own", (_Handler,), {"proxy": proxy}))
     proxy.own = server.server_address[1]
     Thread(target=server.serve_forever, daemon=True).start()
     try:
