@@ -129,7 +129,7 @@ def _opened(path: Path, size: int) -> Iterator[int]:
     """Open a file for writing at any place, with room for all of it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        if size:
+        if size and hasattr(os, "posix_fallocate"):  # macOS has none: there a full disk shows later
             os.posix_fallocate(descriptor, 0, size)
         os.ftruncate(descriptor, size)
         yield descriptor
@@ -146,7 +146,7 @@ def _fetch(remote: Remote, descriptor: int, journal: _Journal) -> None:
         try:
             for future in as_completed(futures):
                 future.result()
-                os.fdatasync(descriptor)
+                os.fsync(descriptor)
                 journal.note(futures[future])
                 bar.advance()
         finally:
