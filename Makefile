@@ -48,7 +48,7 @@ tune: $(READY) ## Make all runs of sweeps/$(SWEEP).yaml that are not there yet; 
 leaderboard: $(READY) ## Compare experiments: a table here, and reports/leaderboard.html; SWEEP=capstone, BY=cost
 	@python -m flows.leaderboard $(if $(SWEEP),--sweep "$(SWEEP)") $(if $(BY),--by "$(BY)")
 
-promote: $(READY) ## Make the network that lies here the baseline, if the gate says so; commit and tag it; NAME=wider
+promote: $(READY) ## Make the network that lies here champion and baseline, if the gate says so; commit, tag; NAME=wider
 	@python -m flows.promote $(NAME)
 
 rollback: $(READY) ## Make an earlier version the champion of the model registry again; VERSION=v1 REASON="…"

@@ -11,7 +11,9 @@ SYNTHETIC = (
 )
 
 
-def model_card(version: str, evaluation: Evaluation, verdict: Verdict, provenance: Provenance, subsets: str) -> str:
+def model_card(
+    version: str, evaluation: Evaluation, verdict: Verdict, provenance: Provenance, *, subsets: str, side: int
+) -> str:
     """Return the card as Markdown.
 
     Args:
@@ -20,11 +22,12 @@ def model_card(version: str, evaluation: Evaluation, verdict: Verdict, provenanc
         verdict: of the gate.
         provenance: of the data.
         subsets: how the faces were split, in a sentence.
+        side: height and width of the faces, in pixels.
     """
     parts = [
         f"# Model card: {version}",
         *([SYNTHETIC] if evaluation.synthetic else []),
-        _details(evaluation),
+        _details(evaluation, side),
         _use(),
         _data(evaluation, provenance, subsets),
         _figures(evaluation),
@@ -34,15 +37,15 @@ def model_card(version: str, evaluation: Evaluation, verdict: Verdict, provenanc
     return "\n\n".join(parts) + "\n"
 
 
-def _details(evaluation: Evaluation) -> str:
+def _details(evaluation: Evaluation, side: int) -> str:
     cost = evaluation.cost
     return (
         "## The model\n\n"
-        f"A convolutional network of {cost.parameters:,} parameters. It takes grey faces of 48 × 48 pixels (uint8, as "
-        "cut out by a face detector) and gives a probability for each of *angry, disgust, fear, happy, sad, surprise, "
-        "neutral*. `model.keras` is the network, `model.onnx` the same for ONNX Runtime; `params.yaml` has every knob "
-        f"of its training. It is {cost.model_bytes / 1e6:.1f} MB, and took {cost.ms_per_face:.1f} ms a face where it "
-        "was evaluated."
+        f"A convolutional network of {cost.parameters:,} parameters. It takes grey faces of {side} × {side} pixels "
+        "(uint8, as cut out by a face detector) and gives a probability for each of *angry, disgust, fear, happy, sad, "
+        "surprise, neutral*. `model.keras` is the network, `model.onnx` the same for ONNX Runtime; `params.yaml` has "
+        f"every knob of its training. It is {cost.model_bytes / 1e6:.1f} MB, and took {cost.ms_per_face:.1f} ms a face "
+        "where it was evaluated."
     )
 
 

@@ -47,13 +47,9 @@ def make_version(version: str, commit: str, folder: Path) -> Manifest:
     write_json(folder / "labels.json", {"labels": LABELS, "side": faces.pixels.shape[1], "faces": "uint8, grey"})
     divided = division(split, params.split)
     subsets = f"Split {divided.strategy} ({divided.sizes}; leaks: {divided.leaks})."
-    card = model_card(
-        version,
-        read_evaluation(paths.EVALUATION),
-        read_verdict(paths.VERDICT),
-        read_provenance(paths.PROVENANCE),
-        subsets,
-    )
+    evaluation, verdict = read_evaluation(paths.EVALUATION), read_verdict(paths.VERDICT)
+    provenance, side = read_provenance(paths.PROVENANCE), faces.pixels.shape[1]
+    card = model_card(version, evaluation, verdict, provenance, subsets=subsets, side=side)
     write_text(folder / "model-card.md", card)
     return list_files(version, commit, folder)
 
