@@ -25,7 +25,7 @@ from model.training.fitting import TrainingError, Watch
 from model.training.saving import save_network
 from tasks.common.errors import UserError, command
 from tasks.common.files import replacing, write_text
-from tasks.common.params import Params, check_params
+from tasks.common.params import Params, changed, check_params, read_values
 from tasks.common.tables import Faces, Predictions, Split, read_faces, read_split, write_predictions
 from tasks.train import handover
 from tasks.train.learning import Trained, identity, prove, run_key, summary, train_network
@@ -46,29 +46,23 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("-S", "--set-param", dest="overrides", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
-    values = changed(yaml.safe_load(options.params.read_text(encoding="utf-8")), options.overrides)
+    values = changed(read_values(options.params), settings_of(options.overrides))
     params = check_params(values, str(options.params))
     faces, split = read_faces(options.prepared / "faces.parquet"), read_split(options.prepared / "split.parquet")
     fill(options.out, values, params, faces, split)
 
 
-def changed(values: Any, overrides: Sequence[str]) -> Any:
-    """Return parameters with overrides in them, such as `train.learning_rate=0.0002`; the value is YAML.
+def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return overrides such as `train.learning_rate=0.0002` by name; the value is YAML.
 
     Raises:
         UserError: an override is not of this form.
     """
-    for override in overrides:
-        name, equals, value = override.partition("=")
-        section, dot, knob = name.partition(".")
-        if not (equals and dot and section in values):
-            raise UserError(f"-S: found {override!r}, expected section.name=value, as in train.learning_rate=0.0002")
-        *inner, last = knob.split(".")
-        place = values[section]
-        for part in inner:
-            place = place.setdefault(part, {})
-        place[last] = yaml.safe_load(value)
-    return values
+    pairs = [override.partition("=") for override in overrides]
+    for name, equals, value in pairs:
+        if not (name and equals):
+            raise UserError(f"-S: found {name + equals + value!r}, expected name=value, as in train.epochs=60")
+    return {name: yaml.safe_load(value) for name, _, value in pairs}
 
 
 def fill(folder: Path, values: Any, params: Params, faces: Faces, split: Split) -> None:

@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from flows.data import PIN
 from flows.experiment import check_name
 from flows.leash import Leash
@@ -21,6 +19,7 @@ from flows.sweeps import overrides
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
+from tasks.common.params import read_values
 
 TRAINED: Final = ("model", "train", "augment")
 """The sections of `params.yaml` that the stage `train` reads."""
@@ -73,7 +72,7 @@ def differing(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    values = read_values(path)
     if not isinstance(values, dict):
         raise UserError(f"{path}: it holds no parameters")
     return values

@@ -12,9 +12,9 @@ from dvc.utils.serialize import parse_yaml
 from flows.data import PIN
 from flows.experiment import GIT_REMOTE, git
 from flows.graph import Stage, read_graph, stages_until
-from flows.sweeps import changed
 from tasks.common import paths
 from tasks.common.errors import UserError
+from tasks.common.params import changed
 
 Refs = dict[str, str]
 """Commits by the git refs that hold them."""

@@ -1,6 +1,5 @@
 """A sweep: the runs that one file of `sweeps/` asks for, checked before anything runs."""
 
-import copy
 import difflib
 import itertools
 import json
@@ -15,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from flows.lines import Steps, doubled, find, line_of
 from tasks.common.errors import UserError
-from tasks.common.params import check_params
+from tasks.common.params import changed, check_params
 
 SWEEPS: Final = Path("sweeps")
 
@@ -206,20 +205,6 @@ def check(path: Path, place: Steps, params: Settings, settings: Settings) -> Non
         places = ((*place, "set", name), ("grid", name), ("search", "space", name), ("set", name), place)
         line = next(line for one in places if (line := find(text, one)))
         raise UserError(f"{path}, line {line}: {sentence}") from error
-
-
-def changed(params: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of `params.yaml` with some of its parameters, such as `train.epochs`, set anew."""
-    content = copy.deepcopy(dict(params))
-    for name, value in settings.items():
-        *sections, last = name.split(".")
-        section = content
-        for one in sections:
-            section = section.setdefault(one, {})
-            if not isinstance(section, dict):
-                raise UserError(f"{name} is not a parameter; {one} has no parts")
-        section[last] = value
-    return content
 
 
 def _single(path: Path, sweep: Sweep) -> Iterator[Planned]:

@@ -3,7 +3,9 @@
 `main()` of a step reads the whole file once and hands each function the section that it needs.
 """
 
+import copy
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -257,13 +259,35 @@ def load_params(path: Path) -> Params:
         UserError: there is no such file, it is no YAML, or a name or value in it is wrong; the sentence gives the
             parameter, what was found and, for an unknown name, the nearest right one.
     """
+    return check_params(read_values(path), str(path))
+
+
+def read_values(path: Path) -> Any:
+    """Return the parsed content of a parameter file, unchecked.
+
+    Raises:
+        UserError: there is no such file, or it is no YAML.
+    """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run from the root of the repository") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    return check_params(values, str(path))
+
+
+def changed(params: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of `params.yaml` with some of its parameters, such as `train.epochs`, set anew."""
+    content = copy.deepcopy(dict(params))
+    for name, value in settings.items():
+        *sections, last = name.split(".")
+        section = content
+        for one in sections:
+            section = section.setdefault(one, {})
+            if not isinstance(section, dict):
+                raise UserError(f"{name} is not a parameter; {one} has no parts")
+        section[last] = value
+    return content
 
 
 def check_params(values: Any, where: str) -> Params:

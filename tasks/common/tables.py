@@ -107,7 +107,10 @@ def _read_pixels(path: Path, faces: int, remedy: str) -> np.ndarray:
     """Read the pixels of a file that is a faces table, a few at a time: whole, they would be there twice."""
     # Neither is the file read ahead: it would be there once more.
     with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
-        width = file.schema_arrow.field("pixels").type.byte_width
+        kind = file.schema_arrow.field("pixels").type
+        if not pa.types.is_fixed_size_binary(kind):
+            raise UserError(f"{path}: found pixels of type {kind}, expected bytes of one fixed size; {remedy}")
+        width = kind.byte_width
         side = math.isqrt(width)
         if side * side != width:
             raise UserError(f"{path}: found {width} bytes a face, expected a square; {remedy}")
