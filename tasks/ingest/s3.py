@@ -9,19 +9,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    ReadTimeoutError,
-    ResponseStreamingError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 from tasks.common.console import progress
 from tasks.common.errors import UserError
@@ -30,6 +18,7 @@ from tasks.common.provenance import Origin
 from tasks.ingest.download import WORKERS, BrokenError, Remote, download, shelf, transfer
 from tasks.ingest.local import read_path
 from tasks.ingest.source import BadRows, Source
+from tasks.object_store import BUSY, CHANGED, MISSING, code, connect, explained
 
 CHUNK: Final = 1 << 20
 
@@ -37,29 +26,6 @@ MAX_OBJECTS: Final = 500_000
 """Most objects under a prefix, as of the members of an archive."""
 
 _ADDRESS: Final = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.IGNORECASE)
-
-_BUSY: Final = ("SlowDown", "ServiceUnavailable", "Throttling", "InternalError", "RequestTimeout", "500", "502", "503")
-"""Codes after which another try may go through."""
-
-_CHANGED: Final = ("PreconditionFailed", "412", "NoSuchVersion")
-
-_MISSING: Final = ("404", "NoSuchKey", "NotFound")
-
-_DENIED: Final = ("403", "AccessDenied", "Forbidden")
-
-_MENDS: Final = {
-    _DENIED: "these credentials may not read it; ask its owner for s3:GetObject and s3:ListBucket",
-    ("InvalidAccessKeyId", "SignatureDoesNotMatch"): "the store does not know these credentials; check key and secret",
-    ("ExpiredToken", "TokenRefreshRequired"): "the credentials have run out; sign in again",
-    ("RequestTimeTooSkewed",): "the clock of this machine is off; set it, as `timedatectl set-ntp true` does",
-    ("NoSuchBucket",): "there is no such bucket at this endpoint; check its name and AWS_ENDPOINT_URL",
-    _MISSING: "there is no such object; check its key",
-    ("301", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"): (
-        "the bucket is in another region; set AWS_REGION to it"
-    ),
-    _BUSY: "the store is busy and has refused several times; try again later",
-}
-"""What to do about a code."""
 
 
 def read_s3(source: str, bad: BadRows, work: Path) -> Source:
@@ -74,7 +40,7 @@ def read_s3(source: str, bad: BadRows, work: Path) -> Source:
     match = _ADDRESS.fullmatch(source)
     if not match:
         raise UserError(f"{source}: expected s3://bucket/key, the key of an object or the prefix of a folder of images")
-    with _explained(source):
+    with explained(source):
         store = _Store(source, match["bucket"], match["key"])
         found = None if store.key.endswith("/") else store.head()
         path, origin = store.object(found) if found else store.folder()
@@ -86,16 +52,14 @@ class _Store:
 
     def __init__(self, address: str, bucket: str, key: str) -> None:
         self.address, self.bucket, self.key = address, bucket, key
-        tries: Any = {"mode": "standard", "max_attempts": 4}
-        config = Config(retries=tries, connect_timeout=10, read_timeout=60, max_pool_connections=WORKERS)
-        self.client: Any = boto3.Session().client("s3", config=config)
+        self.client = connect(WORKERS)
 
     def head(self) -> dict[str, Any] | None:
         """Return what the store says of the object; None where there is none."""
         try:
             found: dict[str, Any] = self.client.head_object(Bucket=self.bucket, Key=self.key)
         except ClientError as error:
-            if _code(error) in _MISSING:
+            if code(error) in MISSING:
                 return None
             raise
         return found
@@ -169,36 +133,8 @@ def _transfer(address: str) -> Iterator[None]:
     except (IncompleteReadError, ReadTimeoutError, ResponseStreamingError) as error:
         raise BrokenError(str(error)) from error
     except ClientError as error:
-        if _code(error) in _BUSY:
+        if code(error) in BUSY:
             raise BrokenError(str(error)) from error
-        if _code(error) in _CHANGED:
+        if code(error) in CHANGED:
             raise UserError(f"{address}: it was replaced while it came; the same command brings the new one") from error
         raise
-
-
-@contextmanager
-def _explained(address: str) -> Iterator[None]:
-    """Say in a sentence what the store, or the way to it, has against it."""
-    try:
-        yield
-    except (NoCredentialsError, PartialCredentialsError, ProfileNotFound, TokenRetrievalError) as error:
-        raise UserError(
-            f"{address}: {error}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use "
-            "`aws configure`"
-        ) from error
-    except ClientError as error:
-        raise UserError(f"{address}: {_code(error)}: {_mend(error)}") from error
-    except BotoCoreError as error:
-        raise UserError(f"{address}: {error}; check the network and AWS_ENDPOINT_URL, then run it again") from error
-
-
-def _mend(error: ClientError) -> str:
-    code, said = _code(error), error.response.get("Error", {}).get("Message", "")
-    for codes, mend in _MENDS.items():
-        if code in codes:
-            return mend
-    return f"{said}; nothing has changed here"
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

@@ -8,19 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from tasks.common.errors import UserError
 from tasks.common.files import replacing
+from tasks.object_store import CHANGED, MISSING, code, connect, explained
 
 _ADDRESS: Final = re.compile(r"s3://(?P<bucket>[^/]+)/?(?P<prefix>.*)", re.IGNORECASE)
-
-_MISSING: Final = ("404", "NoSuchKey", "NotFound")
-_CHANGED: Final = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 
 
 class ChangedError(Exception):
@@ -116,8 +112,7 @@ class Bucket:
 
     def __init__(self, bucket: str, prefix: str) -> None:
         self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
-        tries: Any = {"mode": "standard", "max_attempts": 4}
-        self._client: Any = boto3.Session().client("s3", config=Config(retries=tries, connect_timeout=10))
+        self._client = connect()
 
     @property
     def address(self) -> str:
@@ -149,16 +144,20 @@ class Bucket:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
-            yield
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _MISSING:
-                raise FileNotFoundError from error
-            if code in _CHANGED:
-                raise ChangedError from error
-            said = error.response.get("Error", {}).get("Message", "")
-            raise UserError(f"{self.address}: {code}: {said}; the champion is as it was") from error
-        except BotoCoreError as error:
-            raise UserError(
-                f"{self.address}: {error}; check network, credentials and AWS_ENDPOINT_URL; the champion is as it was"
-            ) from error
+            with explained(self.address), _sorted():
+                yield
+        except UserError as error:
+            raise UserError(f"{error}; the champion is as it was") from error
+
+
+@contextmanager
+def _sorted() -> Iterator[None]:
+    """Tell the two ends that are no faults from those that are."""
+    try:
+        yield
+    except ClientError as error:
+        if code(error) in MISSING:
+            raise FileNotFoundError from error
+        if code(error) in CHANGED:
+            raise ChangedError from error
+        raise
