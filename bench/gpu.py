@@ -97,7 +97,7 @@ def learn(params: Params, faces: Faces, split: Split, backup: Backup) -> Trained
         UserError: it can't succeed.
     """
     how = params.train
-    train, validation = labelled(faces, split, "train", how.vote_share), labelled(faces, split, "validation")
+    train, validation = labelled(faces, split, "train", how), labelled(faces, split, "validation")
     try:
         device = set_up(how.device, mixed_precision=how.mixed_precision, deterministic=how.deterministic)
         print(f"device: {device}", f"going on from {backup.path}" if backup.path.exists() else "", flush=True)

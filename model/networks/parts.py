@@ -14,6 +14,9 @@ CHANNEL: Final = "channel"
 LOGITS: Final = "logits"
 """Name of the last layer."""
 
+VOTES: Final = "votes"
+"""Name of the layer beside it, in training alone, that learns the crowd's votes."""
+
 
 def faces_in(side: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Return the input, uint8 [n, side, side], and its image with one channel, uint8 [n, side, side, 1]."""

@@ -18,11 +18,14 @@ class Labelled:
         faces: uint8 [n, side, side].
         labels: integers [n] of 0 to 6.
         targets: float32 [n, 7], rows that sum to 1: what the loss holds the network to, in place of the labels.
+        votes: float32 [n, k], a crowd's votes over k answers, rows that sum to 1, or to 0 for a face without votes:
+            what a second output learns.
     """
 
     faces: np.ndarray
     labels: np.ndarray
     targets: np.ndarray | None = None
+    votes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -104,11 +107,12 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Return faces uint8 [b, side, side], targets float32 [b, 7] and, with class weights, those of the labels [b].
 
-        The targets are the labels one-hot, where the data has no others.
+        The targets are the labels one-hot, where the data has no others; its votes stand beside them, [b, 7 + k].
         """
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         faces, labels = self._data.faces[rows], self._data.labels[rows]
-        held_to = [one_hot(labels) if self._data.targets is None else self._data.targets[rows]]
+        targets = one_hot(labels) if self._data.targets is None else self._data.targets[rows]
+        held_to = [targets if self._data.votes is None else np.hstack([targets, self._data.votes[rows]])]
         if self._weights is not None:
             held_to.append(self._weights[labels])
         if self._augment is not None and self._seed is not None:

@@ -18,6 +18,7 @@ from model.training.cost import Spent
 from model.training.growth import WHOLE, Growth
 from model.training.losses import CROSSENTROPY, Objective
 from model.training.optimizers import Recipe
+from model.training.voting import WithVotes, label_accuracy, with_votes
 
 _VALIDATED = 256
 """Faces to a forward pass of validation; it bounds the memory."""
@@ -40,6 +41,7 @@ class Fitting:
     objective: Objective = CROSSENTROPY
     class_weights: Literal["none", "balanced", "effective"] = "none"
     class_beta: float = 0.0
+    vote_weight: float = 0.0
     monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy"
     patience: int = 0
 
@@ -65,8 +67,8 @@ def fit(
     """Train `network`, which gives logits, leave it with the weights of its best epoch, and return the whole history.
 
     Args:
-        network: a model of `model.networks.build`; it is compiled here.
-        train: faces that are shuffled and augmented.
+        network: a model of `model.networks.build`.
+        train: faces that are shuffled and augmented; with votes, a second output learns them and is then left out.
         validation: faces that choose the best epoch.
         fitting: the recipe.
         backup: what to go on from where it is there, and to write after each epoch.
@@ -77,6 +79,8 @@ def fit(
         TrainingError: the loss is not a finite number, the devices can't share a batch, or the faces start too small.
     """
     feed = _Feed(train, validation, fitting, network.input_shape[1], devices)
+    if train.votes is not None:
+        network = with_votes(network, train.votes.shape[1])
     learners = _Learners(network, fitting, steps=fitting.epochs * len(feed.training(0)))
     progress = _resume(network, backup, watch)
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
@@ -140,8 +144,9 @@ class _Learners:
         sides = {fitting.growth.side(epoch, fitting.epochs, whole) for epoch in range(fitting.epochs)}
         self._compiled = {side: sized(network, side) for side in sorted({*sides, whole})}
         for learner in self._compiled.values():
-            accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
-            learner.compile(optimizer, fitting.objective.build(), metrics=[accuracy])
+            accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
+            loss = WithVotes(fitting.objective.build(), fitting.vote_weight)
+            learner.compile(optimizer, loss, metrics=[accuracy])
         optimizer.build(network.trainable_variables)  # so that a backup has where to go
 
     def of(self, side: int) -> keras.Model:

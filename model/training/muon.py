@@ -5,7 +5,7 @@ from typing import Any, Final
 import keras
 from keras import ops
 
-from model.networks.parts import LOGITS
+from model.networks.parts import LOGITS, VOTES
 
 _QUINTIC: Final = (3.4445, -4.7750, 2.0315)
 _ROUNDS: Final = 5
@@ -66,7 +66,7 @@ class Muon(keras.optimizers.Optimizer):
 
 def is_hidden_kernel(variable: keras.Variable) -> bool:
     """Say whether a variable turns features into features: neither pixels into them nor them into logits."""
-    return len(variable.shape) > 1 and variable.shape[-2] > 1 and LOGITS not in variable.path.split("/")
+    return len(variable.shape) > 1 and variable.shape[-2] > 1 and not {LOGITS, VOTES} & set(variable.path.split("/"))
 
 
 def orthogonal(matrix: keras.KerasTensor) -> keras.KerasTensor:

@@ -154,6 +154,8 @@ class Train(Section):
     """Of `effective`: 0 weighs all labels alike, almost 1 by the inverse of their faces (Cui et al. 2019)."""
     vote_share: Share
     """Of FER+'s crowd votes in a face's target; the rest is its label, as all is where a face has no votes."""
+    vote_weight: Annotated[float, Field(ge=0)]
+    """Of the loss of a second output, which learns the crowd's votes beside the labels; 0 has no such output."""
     early_stopping: EarlyStopping
     deterministic: bool
     """Two runs on one machine give the same weights."""

@@ -39,7 +39,7 @@ def main() -> None:
 def _read(params: Params) -> tuple[str, Labelled, Labelled]:
     """Return the name of the training, and the faces that train and validate; the others need no memory."""
     faces, split = read_faces(paths.FACES), read_split(paths.SPLIT)
-    train = labelled(faces, split, "train", params.train.vote_share)
+    train = labelled(faces, split, "train", params.train)
     return run_key(identity(params, faces, split)), train, labelled(faces, split, "validation")
 
 

@@ -54,7 +54,7 @@ def identity(params: Params, faces: Faces, split: Split) -> dict[str, str]:
     """Return a fingerprint of each thing that decides a training: parameters, Keras, faces, split, and the code."""
     chosen = {name: getattr(params, name).model_dump() for name in ("model", "train", "augment")}
     pixels = [faces.fingerprint().encode()]
-    if params.train.vote_share and faces.votes is not None:
+    if (params.train.vote_share or params.train.vote_weight) and faces.votes is not None:
         pixels.append(np.ascontiguousarray(faces.votes).tobytes())
     home = Path(model.__file__).parent
     modules = (home / "__init__.py", *sorted(path for room in DECISIVE for path in (home / room).rglob("*.py")))
@@ -109,6 +109,7 @@ def fitting_of(train: Train, augment: Augment) -> Fitting:
         objective=objective,
         class_weights=train.class_weights,
         class_beta=train.class_beta,
+        vote_weight=train.vote_weight,
         monitor=train.early_stopping.monitor,
         patience=train.early_stopping.patience,
     )

@@ -1,15 +1,20 @@
 """The faces that train and those that validate, with their labels and targets."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from model.training.batches import Labelled, one_hot
 from tasks.common import paths
 from tasks.common.errors import UserError
-from tasks.common.tables import VOTED, Faces, Split
+from tasks.common.params import Train
+from tasks.common.tables import VOTED, VOTES, Faces, Split
 
 
-def labelled(faces: Faces, split: Split, subset: str, vote_share: float = 0.0) -> Labelled:
-    """Return the faces of one subset with their labels and, where crowd votes have a share, their soft targets.
+def labelled(faces: Faces, split: Split, subset: str, how: Train | None = None) -> Labelled:
+    """Return the faces of one subset with their labels and, as `how` asks, with what crowd votes make of them.
+
+    Those that validate have their labels alone: `how` is for those that train.
 
     Raises:
         UserError: the split is not of these faces, the subset is empty, or it has no votes to give them a share.
@@ -20,7 +25,8 @@ def labelled(faces: Faces, split: Split, subset: str, vote_share: float = 0.0) -
     if not len(index):
         raise UserError(f"{paths.SPLIT}: the {subset} subset is empty; look at split in {paths.PARAMS}")
     own = faces.take(index)
-    return Labelled(own.pixels, own.emotion, soft_targets(own, vote_share) if vote_share else None)
+    targets = soft_targets(own, how.vote_share) if how and how.vote_share else None
+    return Labelled(own.pixels, own.emotion, targets, vote_shares(own) if how and how.vote_weight else None)
 
 
 def soft_targets(faces: Faces, vote_share: float) -> np.ndarray:
@@ -36,12 +42,28 @@ def soft_targets(faces: Faces, vote_share: float) -> np.ndarray:
     Raises:
         UserError: none of the faces has votes.
     """
-    hard = one_hot(faces.emotion)
-    votes = np.zeros_like(hard) if faces.votes is None else faces.votes[:, VOTED].astype(np.float32)
-    total = votes.sum(axis=1, keepdims=True)
-    if not total.any():
+    hard, votes = one_hot(faces.emotion), _shares("vote_share", faces, VOTED)
+    return np.where(votes.any(axis=1, keepdims=True), (1 - vote_share) * hard + vote_share * votes, hard)
+
+
+def vote_shares(faces: Faces) -> np.ndarray:
+    """Return each answer's share of a face's crowd votes, those for none of the seven labels too.
+
+    Returns:
+        float32 [n, 10] in the order of `VOTES`, rows that sum to 1, or to 0 for a face without votes.
+
+    Raises:
+        UserError: none of the faces has votes.
+    """
+    return _shares("vote_weight", faces, range(len(VOTES)))
+
+
+def _shares(asked_by: str, faces: Faces, answers: Sequence[int]) -> np.ndarray:
+    """Return float32 [n, answers], rows that sum to 1, or to 0 for a face without votes for any of these answers."""
+    votes = None if faces.votes is None else faces.votes[:, list(answers)].astype(np.float32)
+    if votes is None or not votes.any():
         raise UserError(
-            f"train.vote_share: found {vote_share:g}, and no training face in {paths.FACES} has crowd votes; "
+            f"train.{asked_by}: no training face in {paths.FACES} has crowd votes; "
             "ingest the data with `--votes fer2013new.csv`, or set it to 0"
         )
-    return np.where(total > 0, (1 - vote_share) * hard + vote_share * votes / np.maximum(total, 1), hard)
+    return votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)

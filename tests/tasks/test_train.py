@@ -20,7 +20,7 @@ from tasks.common.errors import UserError
 from tasks.common.params import Params, check_params
 from tasks.common.tables import VOTES, Faces, Split, read_faces, read_split, write_faces, write_split
 from tasks.train.learning import identity, run_key
-from tasks.train.subsets import labelled, soft_targets
+from tasks.train.subsets import labelled, soft_targets, vote_shares
 from tests.conftest import ROOT
 
 
@@ -176,7 +176,11 @@ def test_a_second_training_of_the_same_run_is_told_of_the_first(tmp_path):
         ({"learning_rate": 1e30, "optimizer": "sgd"}, "lower train.learning_rate"),
         (
             {"vote_share": 0.5},
-            "train.vote_share: found 0.5, and no training face in data/faces.parquet has crowd votes",
+            "train.vote_share: no training face in data/faces.parquet has crowd votes",
+        ),
+        (
+            {"vote_weight": 0.5},
+            "train.vote_weight: no training face in data/faces.parquet has crowd votes",
         ),
         ({"epohcs": 3}, "train.epohcs is not a parameter; did you mean train.epochs?"),
     ],
@@ -215,7 +219,7 @@ def test_votes_for_none_of_the_seven_are_no_votes():
     votes = np.zeros((3, 10), np.uint8)
     votes[:, 7:] = 3
     for faces in (table(np.zeros(3, np.int8), votes), table(np.zeros(3, np.int8), None)):
-        with pytest.raises(UserError, match=r"train\.vote_share: found 1, .*`--votes fer2013new\.csv`, or set it to 0"):
+        with pytest.raises(UserError, match=r"train\.vote_share: .*`--votes fer2013new\.csv`, or set it to 0"):
             soft_targets(faces, 1.0)
 
 
@@ -223,19 +227,37 @@ def test_crowd_votes_reach_the_training_faces_alone_and_make_a_run_of_its_own(tm
     votes = np.random.default_rng(0).integers(0, 5, (160, 10), dtype=np.uint8)
     workspace(tmp_path, votes)
     faces, split = read_faces(tmp_path / paths.FACES), read_split(tmp_path / paths.SPLIT)
-    train, validation = labelled(faces, split, "train", 0.3), labelled(faces, split, "validation")
+    shared, beside, plain = checked(vote_share=0.3), checked(vote_weight=1.0), checked()
+    train, validation = labelled(faces, split, "train", shared.train), labelled(faces, split, "validation")
     np.testing.assert_array_equal(train.targets, soft_targets(faces, 0.3)[:128])
-    assert validation.targets is None
-    assert labelled(faces, split, "train").targets is None
+    assert train.votes is validation.targets is validation.votes is None
+    train = labelled(faces, split, "train", beside.train)
+    np.testing.assert_array_equal(train.votes, vote_shares(faces)[:128])
+    assert train.targets is None
+    assert labelled(faces, split, "train", plain.train).targets is None
     other = Faces(faces.row, faces.emotion, faces.usage, faces.pixels, votes[::-1])
-    shared, plain = checked(vote_share=0.3), checked()
-    assert run_key(identity(shared, faces, split)) != run_key(identity(shared, other, split))
-    assert run_key(identity(plain, faces, split)) == run_key(identity(plain, other, split))
+    for asked, differs in ((shared, True), (beside, True), (plain, False)):
+        assert (run_key(identity(asked, faces, split)) != run_key(identity(asked, other, split))) is differs
+
+
+def test_vote_shares_keep_the_answers_that_are_no_label_and_leave_out_faces_nobody_voted_on():
+    votes = np.zeros((2, 10), np.uint8)
+    votes[0, [VOTES.index("happiness"), VOTES.index("contempt")]] = 3, 1
+    shares = vote_shares(table(np.zeros(2, np.int8), votes))
+    assert shares.dtype == np.float32
+    np.testing.assert_array_equal(shares, [[0, 0.75, 0, 0, 0, 0, 0, 0.25, 0, 0], [0] * 10])
 
 
 def test_a_training_on_soft_targets_and_effective_weights_with_another_loss_ends_well(tmp_path):
     votes = np.random.default_rng(0).integers(0, 5, (160, 10), dtype=np.uint8)
-    changed = {"loss": "focal", "class_weights": "effective", "vote_share": 0.5, "epochs": 1, "canary": True}
+    changed = {
+        "loss": "focal",
+        "class_weights": "effective",
+        "vote_share": 0.5,
+        "vote_weight": 0.5,
+        "epochs": 1,
+        "canary": True,
+    }
     code, said = finish(workspace(tmp_path, votes, **changed))
     assert code == 0, said
     assert "canary: one batch learnt" in said
@@ -249,6 +271,7 @@ def test_a_training_on_soft_targets_and_effective_weights_with_another_loss_ends
         ({"dice_smooth": 0.0}, "train.dice_smooth: found 0.0"),
         ({"class_beta": 1.0}, "train.class_beta: found 1.0"),
         ({"vote_share": 1.5}, "train.vote_share: found 1.5"),
+        ({"vote_weight": -1}, "train.vote_weight: found -1"),
     ],
 )
 def test_knobs_of_the_loss_have_their_ranges(change, sentence):

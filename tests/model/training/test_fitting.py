@@ -34,10 +34,10 @@ def recipe(**changed):
     return Fitting(**(settings | changed))
 
 
-def trained(fitting, **rest):
+def trained(fitting, data=None, **rest):
     keras.utils.set_random_seed(3)
     network = build("compact", **TINY)
-    progress = fit(network, bars(112), bars(56, seed=1), fitting, **rest)
+    progress = fit(network, data or bars(112), bars(56, seed=1), fitting, **rest)
     return [keras.ops.convert_to_numpy(variable) for variable in network.variables], progress
 
 
@@ -45,7 +45,7 @@ class KilledError(Exception):
     """Stands for the kill that ends a training."""
 
 
-def cut_off(fitting, folder):
+def cut_off(fitting, folder, data=None):
     """Train until the second epoch is done, and return the backup that is left."""
 
     def cut(index, figures):
@@ -54,7 +54,7 @@ def cut_off(fitting, folder):
 
     backup = Backup(folder / "state.npz")
     with pytest.raises(KilledError):
-        trained(fitting, backup=backup, watch=Watch(epoch=cut))
+        trained(fitting, data, backup=backup, watch=Watch(epoch=cut))
     return backup
 
 
@@ -86,6 +86,29 @@ def test_a_network_learns_the_targets_where_they_are_not_the_labels():
     moved = Labelled(validation.faces, next_label(validation.labels))
     progress = fit(network, Labelled(data.faces, data.labels, targets), moved, recipe(epochs=8))
     assert progress.history[progress.best_epoch].val_accuracy > 0.5
+
+
+def test_votes_are_learnt_beside_the_labels_and_leave_the_network_as_it_was(tmp_path):
+    data = bars(112)
+    votes = np.eye(10, dtype=np.float32)[data.labels]
+    votes[::5] = 0
+    voted = Labelled(data.faces, data.labels, votes=votes)
+    cut = cut_off(recipe(vote_weight=1.0), tmp_path, voted)
+    resumed, _ = trained(recipe(vote_weight=1.0), voted, backup=cut)
+    whole, progress = trained(recipe(vote_weight=1.0), voted)
+    for one, other in zip(whole, resumed, strict=True):
+        assert (one == other).all()
+
+    network = build("compact", **TINY)
+    assert len(network.variables) == len(whole)
+    for variable, value in zip(network.variables, whole, strict=True):
+        variable.assign(value)
+    validation = bars(56, seed=1)
+    logits = network.predict(validation.faces, verbose=0)
+    own = -np.log(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))[np.arange(56), validation.labels]
+    assert progress.history[progress.best_epoch].val_loss == pytest.approx(own.mean(), rel=1e-4)
+    unheard, _ = trained(recipe(vote_weight=0.0), voted)
+    assert any((one != other).any() for one, other in zip(whole, unheard, strict=True))
 
 
 def test_macro_f1_is_scikit_learns_also_where_a_label_is_absent():

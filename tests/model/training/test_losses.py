@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.training.losses import Objective
+from model.training.voting import WithVotes
 
 OBJECTIVES = [
     Objective("crossentropy"),
@@ -152,3 +153,20 @@ def test_a_loss_is_written_down_and_read_again(objective):
     targets, logits = (array.astype("float32") for array in drawn(3))
     assert type(again) is type(loss)
     assert float(again(targets, logits)) == float(loss(targets, logits))
+
+
+@each_objective
+def test_votes_add_their_cross_entropy_to_a_face_s_loss_where_it_has_any(objective):
+    targets, logits = drawn(3)
+    votes, said = np.random.default_rng(4).dirichlet(np.ones(10), 5), np.random.default_rng(5).normal(0, 2, (5, 10))
+    votes[1] = 0
+    log_p = said - np.log(np.exp(said).sum(axis=1, keepdims=True))
+    loss = WithVotes(objective.build(), 0.7)
+    loss.reduction = "none"
+    both = np.hstack([logits, said]).astype("float32")
+    found = loss(np.hstack([targets, votes]).astype("float32"), both).numpy()
+    np.testing.assert_allclose(
+        found, expected(objective, targets, logits) - 0.7 * (votes * log_p).sum(axis=1), rtol=1e-5
+    )
+    alone = loss(targets.astype("float32"), both).numpy()
+    np.testing.assert_allclose(alone, expected(objective, targets, logits), rtol=1e-5)
