@@ -28,13 +28,13 @@ class Copies:
     first: np.ndarray
     near: np.ndarray
 
+    def links(self) -> np.ndarray:
+        """Return the positions of two faces that are exact or near copies of one another, int64 [k, 2]."""
+        return np.concatenate([np.stack([np.arange(len(self.first)), self.first], axis=1), self.near])
+
     def groups(self) -> np.ndarray:
-        """Return int64 [n], equal for faces that a chain of exact or near copies links, numbered from 0."""
-        n = len(self.first)
-        start = np.concatenate([np.arange(n), self.near[:, 0]])
-        end = np.concatenate([self.first, self.near[:, 1]])
-        links = coo_array((np.ones(len(start), bool), (start, end)), shape=(n, n))
-        return connected_components(links, directed=False)[1].astype(np.int64)
+        """Return `linked` of the links: exact and near copies together."""
+        return linked(len(self.first), self.links())
 
     def exact_in(self, among: np.ndarray) -> np.ndarray:
         """Return bool [n]: the face's pixels are those of a face in `among`, bool [n]; itself counts."""
@@ -52,6 +52,17 @@ class Copies:
         held = np.zeros(len(self.first), bool)
         held[self.first[among]] = True
         return held
+
+
+def linked(n: int, links: np.ndarray) -> np.ndarray:
+    """Return groups, int64 [n], equal for what a chain of links joins, numbered from 0.
+
+    Args:
+        n: how many things there are.
+        links: int64 [k, 2], pairs of their positions.
+    """
+    graph = coo_array((np.ones(len(links), bool), tuple(links.T)), shape=(n, n))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
 def find_copies(pixels: np.ndarray, near_distance: int, near_correlation: float) -> Copies:

@@ -11,7 +11,7 @@ from tasks.common.errors import UserError, command
 from tasks.common.params import SplitParams, load_params
 from tasks.common.paths import FACES, PARAMS, SPLIT
 from tasks.common.tables import SUBSETS, USAGES, Faces, Split, read_faces, write_split
-from tasks.duplicates import Copies, find_copies
+from tasks.duplicates import Copies, find_copies, linked
 
 TRAIN, VALIDATION, TEST, DROPPED = SUBSETS
 USED = (TRAIN, VALIDATION, TEST)
@@ -47,19 +47,33 @@ def split(faces: Faces, params: SplitParams) -> Split:
 
 def _subsets(faces: Faces, params: SplitParams, copies: Copies) -> np.ndarray:
     """Return the subset of each face, str object [n], before copies are dropped."""
+    groups = _groups(faces, params, copies)
     if params.strategy == "official":
-        return _official(faces, params)
+        return _official(faces, params, groups)
     sizes = _sizes(len(faces), params)
     rng = np.random.default_rng(params.seed)
-    groups = copies.groups() if params.leaks == "group" else np.arange(len(faces))
     if params.strategy == "stratified":
         return _assign(groups, faces.emotion.astype(np.int64), _quotas(faces.emotion, sizes), rng)
-    if params.leaks == "group":
+    if params.leaks == "group" or len(faces) > groups.max() + 1:
         return _assign(groups, np.zeros(len(faces), np.int64), sizes[:, None], rng)
     return _random(len(faces), params)
 
 
-def _official(faces: Faces, params: SplitParams) -> np.ndarray:
+def _groups(faces: Faces, params: SplitParams, copies: Copies) -> np.ndarray:
+    """Return int64 [n], equal for faces that go to one subset: those of a subject, and copies where `leaks` is group.
+
+    What a chain of both links is one group. They are numbered from 0 in the order of their first faces.
+    """
+    n = len(faces)
+    links = [copies.links()] if params.leaks == "group" else []
+    if params.by_subject and faces.subject is not None:
+        known = np.flatnonzero(faces.subject != "")
+        _, first, which = np.unique(faces.subject[known].astype(str), return_index=True, return_inverse=True)
+        links.append(np.stack([known, known[first][which]], axis=1))
+    return linked(n, np.concatenate(links)) if links else np.arange(n)
+
+
+def _official(faces: Faces, params: SplitParams, groups: np.ndarray) -> np.ndarray:
     """Return FER2013's own parts; validation is taken from Training where there is no PublicTest."""
     for usage, what in (("Training", "train on"), ("PrivateTest", "test on")):
         if not (faces.usage == usage).any():
@@ -75,7 +89,8 @@ def _official(faces: Faces, params: SplitParams) -> np.ndarray:
         sizes = np.array([len(own) - validation, validation, 0])
         labels = faces.emotion[own]
         rng = np.random.default_rng(params.seed)
-        subset[own] = _assign(np.arange(len(own)), labels.astype(np.int64), _quotas(labels, sizes), rng)
+        _, together = np.unique(groups[own], return_inverse=True)
+        subset[own] = _assign(together, labels.astype(np.int64), _quotas(labels, sizes), rng)
     return subset
 
 
@@ -158,7 +173,7 @@ def _check(faces: Faces, subset: np.ndarray, params: SplitParams) -> None:
         if params.strategy == "stratified" and len(missing):
             count = int((faces.emotion == missing[0]).sum())
             raise UserError(
-                f"split: {LABELS[missing[0]]} has {count} faces (copies go together where leaks is not keep), too few "
+                f"split: {LABELS[missing[0]]} has {count} faces (copies and subjects go together as split says), too few "
                 f"for one in {name}; take more faces of it, or strategy random"
             )
 
@@ -176,11 +191,19 @@ def _said(faces: Faces, result: Split, params: SplitParams) -> list[str]:
     lines = [f"split: {params.strategy}, leaks {params.leaks}: {counts}"]
     if params.strategy == "official" and not (faces.usage == "PublicTest").any():
         lines.append(f"no PublicTest in the data: validation is {params.validation_share:.0%} of Training, by label")
+    if faces.subject is not None:
+        lines.append(_said_of_subjects(faces, result))
     for name in (VALIDATION, TEST):
         leak = result.leak[result.index(name)]
         exact, near = (leak == "exact").sum(), (leak == "near").sum()
         lines.append(f"{name} faces with a copy in train: {exact:,} exact, {near:,} near")
     return lines
+
+
+def _said_of_subjects(faces: Faces, result: Split) -> str:
+    subjects = np.asarray(faces.subject)
+    trained, held = (set(subjects[np.isin(result.subset, names)]) - {""} for names in ((TRAIN,), (VALIDATION, TEST)))
+    return f"{len(trained | held):,} subjects, {len(trained & held):,} of them both in train and in validation or test"
 
 
 @command

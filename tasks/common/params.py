@@ -92,6 +92,8 @@ class SplitParams(Section):
     """Of the faces that the test subset left; for `official` only where the data has no PublicTest."""
     leaks: Literal["keep", "drop_from_train", "group"]
     """What becomes of copies of validation and test faces; `group` is for the seeded strategies."""
+    by_subject: bool
+    """Where the data says who is seen, a subject's faces go together; parts that the data gives stay as given."""
     near_distance: Annotated[int, Field(ge=0, le=10)]
     """Most bits, an even number, in which the 64-bit perceptual hashes of two near copies differ."""
     near_correlation: Annotated[float, Field(gt=0, le=1)]

@@ -1,8 +1,9 @@
 """Where the faces came from: written by `ingest`, carried into report and verdict."""
 
 from pathlib import Path
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.common.errors import UserError
 from tasks.common.files import write_json
@@ -39,17 +40,31 @@ class Origin(BaseModel):
     """Where the store keeps versions."""
 
 
+class Part(BaseModel):
+    """One of several sources that a table was made of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    layout: str
+    sha256: str
+    rows: int
+    """Faces of it in the table."""
+    origin: Origin | None = None
+
+
 class Provenance(BaseModel):
     """What is known of `data/faces.parquet`. No date, no host, no folder of a machine: equal data, equal bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    """The last part of the source's path, or `sample`."""
+    """The last part of the source's path, or `sample`; of several sources: all of them, with ` + ` between."""
     layout: str
-    """`fer2013.csv`, `icml_face_data.csv`, `train.csv`, `image folder` or `sample`; of an archive: its content's."""
+    """`fer2013.csv`, `icml_face_data.csv`, `train.csv`, `image folder`, `sample` or a data set's name, as `RAF-DB`; of
+    an archive: its content's; of several sources: theirs, with ` + ` between."""
     sha256: str
-    """Of the source's bytes; of a folder: of its sorted names and their bytes."""
+    """Of the source's bytes; of a folder: of its sorted names and their bytes; of several sources: of their sums."""
     synthetic: bool
     """True for drawn faces: their scores say nothing of FER2013."""
     fingerprint: str
@@ -63,11 +78,19 @@ class Provenance(BaseModel):
     votes: VotesSource | None = None
     origin: Origin | None = None
     """None for what lay on this machine."""
+    dropped: dict[str, int] = Field(default_factory=dict)
+    """Images by a label that is none of the seven; they did not become faces."""
+    parts: tuple[Part, ...] = ()
+    """Of several sources."""
+
+
+_LATER: Final = ("origin", "dropped", "parts")
+"""Fields that came after data was pinned: where they hold nothing they are not written, so that it stays the same."""
 
 
 def write_provenance(path: Path, provenance: Provenance) -> None:
-    """Write as JSON; without an origin there is no word of one, so that data that was pinned before stays the same."""
-    write_json(path, provenance.model_dump(exclude=None if provenance.origin else {"origin"}))
+    """Write as JSON."""
+    write_json(path, provenance.model_dump(exclude={name for name in _LATER if not getattr(provenance, name)}))
 
 
 def read_provenance(path: Path) -> Provenance:

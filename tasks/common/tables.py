@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +42,8 @@ class Faces:
         usage: str object [n], one of `USAGES`.
         pixels: uint8 [n, side, side], grey.
         votes: uint8 [n, 10] in the order of `VOTES`, or None where the source has no crowd votes.
+        subject: str object [n], who is seen, empty where that is not known; None where it is known of no face.
+        source: str object [n], the source of each face; None where there is one source.
     """
 
     row: np.ndarray
@@ -49,14 +51,16 @@ class Faces:
     usage: np.ndarray
     pixels: np.ndarray
     votes: np.ndarray | None = None
+    subject: np.ndarray | None = None
+    source: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.row)
 
     def take(self, index: np.ndarray) -> "Faces":
         """Return the faces at `index` (positions or a boolean mask), in that order."""
-        votes = None if self.votes is None else self.votes[index]
-        return Faces(self.row[index], self.emotion[index], self.usage[index], self.pixels[index], votes)
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: column[index] for name, column in columns.items() if column is not None})
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over rows, labels and pixels: equal for equal faces, however they are stored."""
@@ -67,7 +71,7 @@ class Faces:
 
 
 def write_faces(path: Path, faces: Faces) -> None:
-    """Write faces as Parquet: row, emotion, usage, pixels (fixed-size binary), votes_* where there are any."""
+    """Write faces as Parquet: row, emotion, usage, pixels (fixed-size binary); votes_*, subject, source if known."""
     side = faces.pixels.shape[1]
     flat = np.ascontiguousarray(faces.pixels, dtype=np.uint8)
     pixels = pa.FixedSizeBinaryArray.from_buffers(pa.binary(side * side), len(faces), [None, pa.py_buffer(flat)])
@@ -79,6 +83,9 @@ def write_faces(path: Path, faces: Faces) -> None:
     }
     if faces.votes is not None:
         columns |= {f"votes_{name.lower()}": pa.array(faces.votes[:, i], pa.uint8()) for i, name in enumerate(VOTES)}
+    for name, column in (("subject", faces.subject), ("source", faces.source)):
+        if column is not None:
+            columns[name] = pa.array(column, pa.string())
     _write(path, pa.table(columns))
 
 
@@ -100,6 +107,7 @@ def read_faces(path: Path) -> Faces:
         usage=table["usage"].to_numpy(),
         pixels=_read_pixels(path, len(table), remedy),
         votes=votes,
+        **{name: table[name].to_numpy() for name in ("subject", "source") if name in table.column_names},
     )
 
 

@@ -1,7 +1,10 @@
 """`python -m tasks.ingest SOURCE`: bring faces in as `data/faces.parquet` and `data/provenance.json`, and pin them."""
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -11,49 +14,75 @@ from tasks.common.console import say
 from tasks.common.errors import UserError, command
 from tasks.common.provenance import Provenance
 from tasks.common.tables import USAGES
+from tasks.ingest.combine import combined
 from tasks.ingest.publish import pin, publish, workspace
 from tasks.ingest.registry import read_source
-from tasks.ingest.source import BadRows
-from tasks.ingest.votes import join_votes
+from tasks.ingest.sets import SETS
+from tasks.ingest.source import USUAL, BadRows, Wanted
+from tasks.ingest.votes import join_votes, labelled_by_crowd
+
+LEAST: Final = 16
+MOST: Final = 512
+"""Sides of a face, in pixels, that are accepted."""
 
 
-def ingest(source: str, votes: Path | None = None, skip_bad_rows: int = 0) -> Provenance:
-    """Replace `data/` by the faces of `source`.
+def ingest(
+    source: str,
+    *,
+    add: Sequence[str] = (),
+    votes: Path | None = None,
+    crowd_labels: bool = False,
+    skip_bad_rows: int = 0,
+    wanted: Wanted = USUAL,
+) -> Provenance:
+    """Replace `data/` by the faces of one source or several.
 
     Args:
-        source: `sample`; or a path to the challenge's CSV, a folder of images by label, or an archive of either; or
-            such in a store, as in `s3://bucket/fer2013.csv`.
-        votes: FER+'s `fer2013new.csv`, to be joined by row.
-        skip_bad_rows: most rows or images that may be left out.
+        source: `sample`; or a path to the challenge's CSV, a folder of images by label or another data set of
+            `tasks.ingest.sets`, or an archive of these; or such in a store, as in `s3://bucket/fer2013.csv`.
+        add: more sources, to be put after it.
+        votes: FER+'s `fer2013new.csv`, to be joined to `source` by row.
+        crowd_labels: majorities of the votes take the place of the labels of `source`, and faces without one are left
+            out and counted.
+        skip_bad_rows: most rows or images that may be left out, of all sources.
+        wanted: how each source is read.
 
     Returns:
         what was written beside the faces.
 
     Raises:
-        UserError: anything about the source is bad; `data/` is as it was then.
+        UserError: anything about a source is bad; `data/` is as it was then.
     """
     if skip_bad_rows < 0:
         raise UserError(f"--skip-bad-rows: found {skip_bad_rows}, expected 0 or more")
+    if not LEAST <= wanted.side <= MOST:
+        raise UserError(f"--side: found {wanted.side}, expected {LEAST} to {MOST} pixels")
     bad = BadRows(skip_bad_rows)
     with workspace() as work:
-        read = read_source(source, bad, work)
-        if not len(read.faces):
-            raise UserError(f"{read.name}: none of its {read.rows:,} rows is a face; give another source")
-        faces, votes_source = join_votes(read, votes) if votes else (read.faces, None)
+        first, votes_source = read_source(source, bad, work / "0", wanted), None
+        if votes:
+            faces, votes_source = join_votes(first, votes)
+            first = replace(first, faces=faces)
+        if crowd_labels:
+            first = labelled_by_crowd(first)
+        rest = [read_source(one, bad, work / str(n), wanted) for n, one in enumerate(add, 1)]
+        read, parts = combined([first, *rest])
         provenance = Provenance(
             source=read.name,
             layout=read.layout,
             sha256=read.sha256,
             synthetic=read.synthetic,
-            fingerprint=faces.fingerprint(),
-            rows=len(faces),
-            labels=_counts(LABELS, np.array(LABELS)[faces.emotion]),
-            usages=_counts(USAGES, faces.usage),
+            fingerprint=read.faces.fingerprint(),
+            rows=len(read.faces),
+            labels=_counts(LABELS, np.array(LABELS)[read.faces.emotion]),
+            usages=_counts(USAGES, read.faces.usage),
             left_out=tuple(bad.left_out),
             votes=votes_source,
             origin=read.origin,
+            dropped=read.dropped,
+            parts=parts,
         )
-        publish(faces, provenance)
+        publish(read.faces, provenance)
     return provenance
 
 
@@ -62,7 +91,11 @@ def report(provenance: Provenance, *, pinned: bool) -> None:
     kind = " (synthetic)" if provenance.synthetic else ""
     votes = f", votes of {provenance.votes.source}" if provenance.votes else ""
     say(f"{provenance.source}{kind}: {provenance.rows:,} faces, {_listed(provenance.usages)}{votes}")
+    if provenance.parts:
+        say(_listed({part.source: part.rows for part in provenance.parts}))
     say(_listed(provenance.labels))
+    if provenance.dropped:
+        say(f"dropped, by labels that are none of the seven: {_listed(provenance.dropped)}")
     if provenance.left_out:
         first = provenance.left_out[0]
         say(f"left out {len(provenance.left_out):,}, all listed in {paths.PROVENANCE}; {first.where}: {first.reason}")
@@ -81,10 +114,18 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tasks.ingest", description=__doc__)
     parser.add_argument(
         "source",
-        help="`sample`; or fer2013.csv, icml_face_data.csv, a folder of images by label, or a zip or tar of these; or "
-        "s3://bucket/key of such",
+        help="`sample`; or fer2013.csv, icml_face_data.csv, a folder of images by label or of another data set, or a "
+        "zip or tar of these; or s3://bucket/key, https://…, kaggle:owner/dataset of such",
     )
+    parser.add_argument("--add", action="append", default=[], metavar="SOURCE", help="another one, to the same table")
     parser.add_argument("--votes", type=Path, metavar="FILE", help="FER+'s fer2013new.csv, joined by row")
+    parser.add_argument(
+        "--crowd-labels", action="store_true", help="take the majority of the votes for the label, and drop the rest"
+    )
+    parser.add_argument(
+        "--layout", metavar="NAME", help=f"images, {', '.join(SETS)}; by default what the files' names say"
+    )
+    parser.add_argument("--side", type=int, default=48, metavar="PIXELS", help="height and width of the faces (48)")
     parser.add_argument(
         "--skip-bad-rows", type=int, default=0, metavar="N", help="leave out at most N bad rows or images"
     )
@@ -97,7 +138,14 @@ def main() -> None:
     """Read the arguments, bring the faces in, pin them."""
     arguments = _arguments()
     try:
-        provenance = ingest(arguments.source, arguments.votes, arguments.skip_bad_rows)
+        provenance = ingest(
+            arguments.source,
+            add=arguments.add,
+            votes=arguments.votes,
+            crowd_labels=arguments.crowd_labels,
+            skip_bad_rows=arguments.skip_bad_rows,
+            wanted=Wanted(arguments.side, arguments.layout),
+        )
     except OSError as error:  # a full disk, a file without rights: nothing that a traceback would explain better
         raise UserError(f"{error.filename or arguments.source}: {error.strerror or error}") from error
     if arguments.pin:

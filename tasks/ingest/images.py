@@ -1,4 +1,4 @@
-"""A folder of images by label, brought to grey faces of 48x48."""
+"""Image files, brought to grey square faces."""
 
 import hashlib
 import io
@@ -6,25 +6,24 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from model.labels import LABELS
 from tasks.common.console import progress
 from tasks.common.files import sha256
-from tasks.common.tables import Faces
+from tasks.common.tables import VOTES, Faces
 from tasks.ingest.layout import Place, emotion_of, place
-from tasks.ingest.pixels import SIDE
 from tasks.ingest.source import BadRows, Source
 
-SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-FORMATS: Final = ("JPEG", "PNG", "BMP", "WEBP")
+SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+FORMATS: Final = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 MAX_PIXELS: Final = 50_000_000
 """Most pixels of an image: a large photograph, of which a few at a time fit into memory."""
 MAX_BYTES: Final = 100 << 20
@@ -45,20 +44,40 @@ def image_paths(paths: list[str]) -> list[str]:
     ]
 
 
-def read_images(folder: Path, paths: list[str], name: str, bad: BadRows) -> Source:
-    """Read the images at `paths`, relative to `folder`; `name` is the source's.
+def read_images(folder: Path, paths: list[str], name: str, bad: BadRows, side: int) -> Source:
+    """Read the images at `paths`, relative to `folder`, by label; `name` is the source's, `side` that of the faces.
 
     Raises:
         UserError: the folders hold more than one set, or there are more bad images than `bad` allows.
     """
     places, numbered = place(paths, name)
-    digests: dict[str, str] = {}
+    source = read_places(folder, places, name, bad, side)
+    return replace(source, challenge_order=numbered)
+
+
+def read_places(
+    folder: Path, places: list[Place], name: str, bad: BadRows, side: int, *, labels: Sequence[str] = ()
+) -> Source:
+    """Read images whose labels are known.
+
+    Args:
+        folder: what the paths are relative to.
+        places: one a face, in the source's order.
+        name: of the source.
+        bad: takes each image that is no face.
+        side: height and width of the faces, in pixels.
+        labels: paths of the files that the labels were read from, which count for the source's SHA-256.
+    """
+    digests = {path: sha256(folder / path) for path in labels}
     kept: list[int] = []
-    faces = np.empty((len(places), SIDE, SIDE), np.uint8)
+    dropped: Counter[str] = Counter()
+    faces = np.empty((len(places), side, side), np.uint8)
     with progress(f"reading {name}", len(places), "images") as bar:
-        for row, (image, loaded) in enumerate(_load_all(folder, places)):
+        for row, (image, loaded) in enumerate(_load_all(folder, places, side)):
             digests[image.path] = loaded.sha256
-            if isinstance(loaded.face, str):
+            if image.other:
+                dropped[image.other] += 1
+            elif isinstance(loaded.face, str):
                 bad.add(name, image.path, loaded.face)
             else:
                 faces[len(kept)] = loaded.face
@@ -68,25 +87,36 @@ def read_images(folder: Path, paths: list[str], name: str, bad: BadRows) -> Sour
         name=name,
         layout="image folder",
         sha256=_digest(digests),
-        faces=Faces(
-            row=np.array(kept, np.int32),
-            emotion=np.array([places[row].emotion for row in kept], np.int8),
-            usage=np.array([places[row].usage for row in kept], object),
-            pixels=faces[: len(kept)],
-        ),
+        faces=_table([places[row] for row in kept], kept, faces[: len(kept)]),
         rows=len(places),
-        challenge_order=numbered,
+        challenge_order=False,
+        dropped=dict(sorted(dropped.items())),
     )
 
 
-def to_face(content: bytes) -> np.ndarray:
-    """Bring an image file to a grey face, uint8 [48, 48].
+def _table(places: list[Place], rows: list[int], pixels: np.ndarray) -> Faces:
+    named, voted = any(image.subject for image in places), any(image.votes for image in places)
+    none = (0,) * len(VOTES)
+    return Faces(
+        row=np.array(rows, np.int32),
+        emotion=np.array([image.emotion for image in places], np.int8),
+        usage=np.array([image.usage for image in places], object),
+        pixels=pixels,
+        votes=np.array([image.votes or none for image in places], np.uint8) if voted else None,
+        subject=np.array([image.subject or "" for image in places], object) if named else None,
+    )
 
-    A face that is grey and 48x48 already stays as it is. Others are turned as their EXIF data says, laid on black where
-    they are transparent, brought to grey (ITU-R 601), cut to a square around the middle and resampled (Lanczos).
+
+def to_face(content: bytes, side: int = 48, box: tuple[int, int, int, int] | None = None) -> np.ndarray:
+    """Bring an image file to a grey face, uint8 [side, side].
+
+    A face that is grey and of this size already stays as it is. Others are turned as their EXIF data says, laid on
+    black where they are transparent, brought to grey (ITU-R 601), cut to `box` (left, top, right, bottom, in pixels;
+    what of it lies outside is left away) or else to a square around the middle, and resampled (Lanczos).
 
     Raises:
-        ValueError: it is no whole image, or too large; the message says what was found and what was expected.
+        ValueError: it is no whole image, or too large, or the box is not on it; the message says what was found and
+            what was expected.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -96,12 +126,34 @@ def to_face(content: bytes) -> np.ndarray:
     except Image.DecompressionBombError as error:
         raise ValueError(f"found more pixels than the {MAX_PIXELS:,} that are accepted") from error
     except UnidentifiedImageError as error:
-        raise ValueError("not an image; expected jpg, png, bmp or webp") from error
+        raise ValueError("not an image; expected jpg, png, bmp, webp or tiff") from error
     except (OSError, SyntaxError, EOFError, struct.error, zlib.error) as error:
         raise ValueError(f"truncated or damaged image ({error})") from error
-    if grey.size != (SIDE, SIDE):
-        grey = ImageOps.fit(grey, (SIDE, SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(grey)
+    return np.asarray(_fitted(_cut(grey, box) if box else grey, side))
+
+
+def with_side(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Return faces, uint8 [n, s, s], as uint8 [n, side, side] (Lanczos); the same array where `side` is s."""
+    if pixels.shape[1] == side:
+        return pixels
+    result = np.empty((len(pixels), side, side), np.uint8)
+    for index, face in enumerate(pixels):
+        result[index] = np.asarray(_fitted(Image.fromarray(face), side))
+    return result
+
+
+def _fitted(grey: Image.Image, side: int) -> Image.Image:
+    if grey.size == (side, side):
+        return grey
+    return ImageOps.fit(grey, (side, side), Image.Resampling.LANCZOS)
+
+
+def _cut(grey: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    left, top = max(0, box[0]), max(0, box[1])
+    right, bottom = min(grey.width, box[2]), min(grey.height, box[3])
+    if right <= left or bottom <= top:
+        raise ValueError(f"found a box of {box} on {grey.width}x{grey.height} pixels, expected one inside")
+    return grey.crop((left, top, right, bottom))
 
 
 def _grey(image: Image.Image) -> Image.Image:
@@ -121,26 +173,28 @@ class _Loaded:
     face: np.ndarray | str
 
 
-def _load_all(folder: Path, places: list[Place]) -> Iterator[tuple[Place, _Loaded]]:
+def _load_all(folder: Path, places: list[Place], side: int) -> Iterator[tuple[Place, _Loaded]]:
     """Read images by a thread a core, and yield them in order."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(places), BATCH):
             batch = places[start : start + BATCH]
-            yield from zip(batch, pool.map(lambda image: _load(folder, image), batch), strict=True)
+            yield from zip(batch, pool.map(lambda image: _load(folder, image, side), batch), strict=True)
 
 
-def _load(folder: Path, image: Place) -> _Loaded:
+def _load(folder: Path, image: Place, side: int) -> _Loaded:
     path = folder / image.path
+    if not os.path.lexists(path):
+        return _Loaded("", "no such file, expected it where the labels name it")
     if not path.is_file():
         return _Loaded("", "found a device or a link that leads nowhere, expected a file")
     if path.stat().st_size > MAX_BYTES:
         return _Loaded(sha256(path), f"found more than the {MAX_BYTES:,} bytes that are accepted of an image")
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    if image.emotion is None:
-        return _Loaded(digest, f"its folder is named by no label; expected {', '.join(LABELS)}, or 0 to 6")
+    if image.fault or image.other:
+        return _Loaded(digest, image.fault or "")
     try:
-        return _Loaded(digest, to_face(content))
+        return _Loaded(digest, to_face(content, side, image.box))
     except ValueError as error:
         return _Loaded(digest, str(error))
 

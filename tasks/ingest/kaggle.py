@@ -12,7 +12,7 @@ from kagglehub.exceptions import DataCorruptionError, UnauthenticatedError
 from tasks.common.errors import UserError
 from tasks.common.provenance import Origin
 from tasks.ingest.local import read_path
-from tasks.ingest.source import BadRows, Source
+from tasks.ingest.source import BadRows, Source, Wanted
 
 HOW_TO_SIGN_IN: Final = (
     "make a token at https://www.kaggle.com/settings (API, Create New Token) and put it into ~/.kaggle/kaggle.json, or "
@@ -22,7 +22,7 @@ HOW_TO_SIGN_IN: Final = (
 _HANDLE: Final = re.compile(r"kaggle:(?:competition/(?P<competition>[\w-]+)|(?P<dataset>[\w-]+/[\w-]+))", re.IGNORECASE)
 
 
-def read_kaggle(source: str, bad: BadRows, work: Path) -> Source:
+def read_kaggle(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
     """Read a data set or a competition's data as `read_path` would read its folder.
 
     The client keeps what it fetched in its own cache, and fetches a version once.
@@ -46,7 +46,9 @@ def read_kaggle(source: str, bad: BadRows, work: Path) -> Source:
         raise UserError(f"{source}: {' '.join(str(error).split())}; check the network, then run it again") from error
     version = folder.name if folder.parent.name == "versions" else None
     name = source.rsplit("/", 1)[-1]
-    return replace(read_path(str(folder), bad, work), name=name, origin=Origin(url=source, etag=None, version=version))
+    return replace(
+        read_path(str(folder), bad, work, wanted), name=name, origin=Origin(url=source, etag=None, version=version)
+    )
 
 
 def _reason(error: requests.HTTPError, competition: str | None) -> str:

@@ -53,13 +53,23 @@ class Place:
 
     Attributes:
         path: relative to the folder, with `/`.
-        emotion: 0 to 6, or None where the folder is named by no label.
+        emotion: 0 to 6, or None where `other` or `fault` says why.
         usage: of the file's name, or else of the part that it lies in; `Training` where there are no parts.
+        other: a label that is none of the seven: the image is left out and counted.
+        fault: why no label is known: the image is a bad one.
+        subject: who is seen, where the set says it.
+        box: of the face in the image: left, top, right, bottom, in pixels; None for all of it.
+        votes: a crowd's, in the order of `VOTES`.
     """
 
     path: str
     emotion: int | None
     usage: str
+    other: str | None = None
+    fault: str | None = None
+    subject: str | None = None
+    box: tuple[int, int, int, int] | None = None
+    votes: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,10 +101,13 @@ def place(paths: Sequence[str], name: str) -> tuple[list[Place], bool]:
     numbered = len(set(numbers)) == len(parsed)
     if numbered:
         parsed.sort(key=lambda image: image.named[1] if image.named else 0)
-    places = [
-        Place(image.path, image.emotion, image.named[0] if image.named else image.part or USAGES[0]) for image in parsed
-    ]
-    return places, numbered
+    return [_placed(image) for image in parsed], numbered
+
+
+def _placed(image: _Parsed) -> Place:
+    unnamed = f"its folder is named by no label; expected {', '.join(LABELS)}, or 0 to 6; of other sets, give --layout"
+    usage = image.named[0] if image.named else image.part or USAGES[0]
+    return Place(image.path, image.emotion, usage, fault=unnamed if image.emotion is None else None)
 
 
 def emotion_of(folder: str) -> int | None:

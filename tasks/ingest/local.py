@@ -1,4 +1,4 @@
-"""A path of this machine: the challenge's CSV, a folder of images, or an archive of either."""
+"""A path of this machine: the challenge's CSV, a folder of images or another data set, or an archive of these."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +10,10 @@ from tasks.common.errors import UserError
 from tasks.common.files import sha256
 from tasks.ingest.archives import ZIP, is_tar, unpack_tar, unpack_zip
 from tasks.ingest.challenge import read_challenge
-from tasks.ingest.images import image_paths, read_images
-from tasks.ingest.source import BadRows, Source
+from tasks.ingest.images import image_paths, read_images, read_places, with_side
+from tasks.ingest.sets import find_set
+from tasks.ingest.sets.listing import DataSet, Folder
+from tasks.ingest.source import BadRows, Source, Wanted
 from tasks.ingest.streams import Stream, open_stream
 
 CHALLENGE: Final = ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv", "icml_face_data.csv.gz")
@@ -20,7 +22,7 @@ LITTER: Final = ("__macosx", "thumbs.db", "desktop.ini")
 """What operating systems leave in folders, beside hidden files."""
 
 
-def read_path(source: str, bad: BadRows, work: Path) -> Source:
+def read_path(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
     """Read a file or folder; archives are unpacked in `work`.
 
     Raises:
@@ -29,17 +31,17 @@ def read_path(source: str, bad: BadRows, work: Path) -> Source:
     path = Path(source)
     name = path.resolve().name.encode("utf-8", "replace").decode()
     if path.is_dir():
-        return _read_folder(path, name, bad)
+        return _read_folder(path, name, bad, wanted)
     if not path.exists():
         raise UserError(
             f"{source}: no such file or folder; expected the challenge's CSV, a folder of images, or an archive"
         )
     if not path.is_file():
         raise UserError(f"{source}: neither a file nor a folder; expected the challenge's CSV or an archive")
-    return _read_file(path, name, bad, work / "unpacked")
+    return _read_file(path, name, bad, work / "unpacked", wanted)
 
 
-def _read_file(path: Path, name: str, bad: BadRows, unpacked: Path) -> Source:
+def _read_file(path: Path, name: str, bad: BadRows, unpacked: Path, wanted: Wanted) -> Source:
     with path.open("rb") as file:
         zipped = file.read(4) in ZIP
     if zipped:
@@ -47,30 +49,44 @@ def _read_file(path: Path, name: str, bad: BadRows, unpacked: Path) -> Source:
     else:
         with open_stream(path, name) as stream:
             if not is_tar(stream):
-                return _read_csv(stream, path, name, bad)
+                return _read_csv(stream, path, name, bad, wanted.side)
             unpack_tar(stream, path.stat().st_size, unpacked)
-    return replace(_read_folder(unpacked, name, bad), sha256=sha256(path))
+    return replace(_read_folder(unpacked, name, bad, wanted), sha256=sha256(path))
 
 
-def _read_csv(stream: Stream, path: Path, name: str, bad: BadRows) -> Source:
+def _read_csv(stream: Stream, path: Path, name: str, bad: BadRows, side: int) -> Source:
     with ThreadPoolExecutor(1) as pool:
         digest = pool.submit(sha256, path)
         faces, layout, rows = read_challenge(stream, bad)
+        faces = replace(faces, pixels=with_side(faces.pixels, side))
         return Source(name, layout, digest.result(), faces, rows, challenge_order=True)
 
 
-def _read_folder(folder: Path, name: str, bad: BadRows) -> Source:
+def _read_folder(folder: Path, name: str, bad: BadRows, wanted: Wanted) -> Source:
     paths = _visible(folder)
+    data_set = find_set(paths, wanted.layout)
+    if data_set:
+        return _read_set(data_set, Folder(folder, paths, name), bad, wanted.side)
     images = image_paths(paths)
     table = _table(paths, alone=not images)
     if table is not None:
         with open_stream(folder / table, f"{name}/{table}") as stream:
-            return _read_csv(stream, folder / table, name, bad)
+            return _read_csv(stream, folder / table, name, bad, wanted.side)
     if not images:
         raise UserError(
             f"{name}: found no image and no CSV of the challenge in {len(paths):,} files; give another source"
         )
-    return read_images(folder, images, name, bad)
+    return read_images(folder, images, name, bad, wanted.side)
+
+
+def _read_set(data_set: DataSet, folder: Folder, bad: BadRows, side: int) -> Source:
+    listing = data_set.listing(folder)
+    if not listing.places:
+        raise UserError(
+            f"{folder.name}: found no face as {data_set.name} is published; give another source or --layout"
+        )
+    source = read_places(folder.root, listing.places, folder.name, bad, side, labels=listing.labels)
+    return replace(source, layout=data_set.name)
 
 
 def _table(paths: list[str], *, alone: bool) -> str | None:

@@ -17,7 +17,7 @@ from tasks.common.files import replacing
 from tasks.common.provenance import Origin
 from tasks.ingest.download import WORKERS, BrokenError, Remote, download, shelf, transfer
 from tasks.ingest.local import read_path
-from tasks.ingest.source import BadRows, Source
+from tasks.ingest.source import BadRows, Source, Wanted
 from tasks.object_store import BUSY, CHANGED, MISSING, code, connect, explained
 
 CHUNK: Final = 1 << 20
@@ -28,7 +28,7 @@ MAX_OBJECTS: Final = 500_000
 _ADDRESS: Final = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.IGNORECASE)
 
 
-def read_s3(source: str, bad: BadRows, work: Path) -> Source:
+def read_s3(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
     """Read an object, or all objects below a prefix, as `read_path` would read a file or a folder.
 
     Credentials, region and endpoint are found as boto3 finds them (profile, environment, role of the instance,
@@ -44,7 +44,7 @@ def read_s3(source: str, bad: BadRows, work: Path) -> Source:
         store = _Store(source, match["bucket"], match["key"])
         found = None if store.key.endswith("/") else store.head()
         path, origin = store.object(found) if found else store.folder()
-    return replace(read_path(str(path), bad, work), origin=origin)
+    return replace(read_path(str(path), bad, work, wanted), origin=origin)
 
 
 class _Store:

@@ -1,6 +1,7 @@
 """What every reader takes and gives."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from tasks.common.errors import UserError
 from tasks.common.provenance import LeftOut, Origin
@@ -20,6 +21,7 @@ class Source:
         challenge_order: the rows stand in the challenge's own order, so that FER+'s votes can be joined.
         synthetic: drawn, not photographed.
         origin: the store that it was fetched from; None for what lay on this machine.
+        dropped: images by a label that is none of the seven; they are among `rows` and not among `faces`.
     """
 
     name: str
@@ -30,6 +32,24 @@ class Source:
     challenge_order: bool
     synthetic: bool = False
     origin: Origin | None = None
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a source is to be read.
+
+    Attributes:
+        side: height and width of the faces, in pixels.
+        layout: a key of `tasks.ingest.sets.SETS`, `images` for images by label, or None to go by the files.
+    """
+
+    side: int = 48
+    layout: str | None = None
+
+
+USUAL: Final = Wanted()
+"""Faces of FER2013's size, by what the files' names say."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ Barsoum et al. (2016), "Training Deep Networks for Facial Expression Recognition
 import csv
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from tasks.common.errors import UserError
 from tasks.common.files import sha256
 from tasks.common.provenance import VotesSource
 from tasks.common.tables import VOTES, Faces
+from tasks.ingest.sets.crowd import majorities
 from tasks.ingest.source import Source
 
 USAGE: Final = "Usage"
@@ -68,6 +70,22 @@ def join_votes(source: Source, path: Path) -> tuple[Faces, VotesSource]:
             f"{faces.usage[differ[0]]!r} as in {source.name}; give the votes file of this source"
         )
     return replace(faces, votes=votes.counts[faces.row]), VotesSource(source=path.name, sha256=sha256(path))
+
+
+def labelled_by_crowd(source: Source) -> Source:
+    """Put the majority of each face's votes in the place of its label; faces without such a one are dropped.
+
+    Raises:
+        UserError: the source has no votes.
+    """
+    faces = source.faces
+    if faces.votes is None:
+        raise UserError(f"{source.name}: has no crowd votes; give --votes fer2013new.csv, or leave --crowd-labels out")
+    labels = majorities(faces.votes)
+    kept = np.array([label.emotion is not None for label in labels])
+    emotion = np.array([label.emotion for label in labels if label.emotion is not None], np.int8)
+    dropped = Counter(label.other for label in labels if label.other) + Counter(source.dropped)
+    return replace(source, faces=replace(faces.take(kept), emotion=emotion), dropped=dict(sorted(dropped.items())))
 
 
 def read_votes(path: Path) -> Votes:

@@ -17,7 +17,7 @@ from tasks.common.errors import UserError
 from tasks.common.provenance import Origin
 from tasks.ingest.download import BrokenError, Remote, download
 from tasks.ingest.local import read_path
-from tasks.ingest.source import BadRows, Source
+from tasks.ingest.source import BadRows, Source, Wanted
 
 ALLOW_PRIVATE: Final = "FACIAL_EMOTION_ALLOW_PRIVATE"
 """Set to 1, this variable lets addresses lead into private networks."""
@@ -32,7 +32,7 @@ _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers after which another try may go through."""
 
 
-def read_web(source: str, bad: BadRows, work: Path) -> Source:
+def read_web(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
     """Read a file from the web as `read_path` would read it.
 
     Raises:
@@ -46,7 +46,7 @@ def read_web(source: str, bad: BadRows, work: Path) -> Source:
         except BrokenError as error:
             raise UserError(f"{shown}: {error}; check the address and the network, then run it again") from error
     origin = Origin(url=shown, etag=found.etag, version=None)
-    return replace(read_path(str(path), bad, work), origin=origin)
+    return replace(read_path(str(path), bad, work, wanted), origin=origin)
 
 
 def without_secrets(url: str) -> str:

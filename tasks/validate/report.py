@@ -81,6 +81,9 @@ def _source(provenance: Provenance) -> Html:
     ]
     if provenance.votes:
         rows.append(("crowd votes", provenance.votes.source))
+    rows += [("of them", f"{part.rows:,} of {part.source} ({part.layout})") for part in provenance.parts]
+    if provenance.dropped:
+        rows.append(("dropped", ", ".join(f"{label} {count:,}" for label, count in provenance.dropped.items())))
     rows.append(("left out", f"{len(provenance.left_out):,} entries" if provenance.left_out else "nothing"))
     left_out = table(("left out", "why"), [(one.where, one.reason) for one in provenance.left_out[:SHOWN]])
     return Html(table((), rows) + (left_out if provenance.left_out else ""))

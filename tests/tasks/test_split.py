@@ -42,7 +42,10 @@ def crowded(draw) -> Faces:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     pixels = np.concatenate([POOL[rng.integers(0, len(POOL), n // 3)], pictures(n - n // 3, int(rng.integers(1000)))])
     row = rng.permutation(10 * n)[:n].astype(np.int32)
-    return Faces(row, rng.integers(0, 4, n).astype(np.int8), np.array(USAGES, object)[rng.integers(0, 3, n)], pixels)
+    emotion, usage = rng.integers(0, 4, n).astype(np.int8), np.array(USAGES, object)[rng.integers(0, 3, n)]
+    people = np.array(["", *(f"S{i:03d}" for i in range(12))], object)
+    subject = people[np.minimum(rng.integers(0, 30, n), 12)] if draw(st.booleans()) else None
+    return Faces(row, emotion, usage, pixels, subject=subject)
 
 
 policies = st.sampled_from(
@@ -76,6 +79,10 @@ def test_properties_of_every_split(faces, policy, seed):
     if leaks == "group":
         groups = copies_of(faces).groups()
         assert all(len(set(subset[groups == group])) == 1 for group in groups)
+    if faces.subject is not None and strategy != "official":
+        used = subset != "dropped"
+        for one in set(faces.subject) - {""}:
+            assert len(set(subset[used & (faces.subject == one)])) <= 1
     if strategy == "official":
         held = subset != "dropped"
         assert subset[held].tolist() == [OF_USAGE[usage] for usage in faces.usage[held]]
@@ -98,6 +105,31 @@ def test_random_is_train_test_split_twice():
     result = split(faces, knobs(strategy="random", seed=7))
     for name, rows in (("train", train), ("validation", validation), ("test", test)):
         assert faces.row[result.index(name)].tolist() == sorted(rows)
+
+
+def test_a_subject_is_held_together_also_through_copies_and_only_where_that_is_asked_for():
+    faces = some_faces(300)
+    people = np.array([f"S{i // 3:03d}" for i in range(300)], object)
+    known = replace(faces, subject=people)
+    together, apart = (split(known, knobs(strategy="random", by_subject=how)) for how in (True, False))
+    assert all(len(set(together.subset[people == one])) == 1 for one in people)
+    assert apart.subset.tolist() == split(faces, knobs(strategy="random")).subset.tolist()
+    assert abs(len(together.index("test")) - 30) <= 2
+
+    linked = replace(known, pixels=faces.pixels.copy())
+    linked.pixels[3] = linked.pixels[0]  # one photograph under two names
+    both = split(linked, knobs(strategy="random", leaks="group"))
+    assert len(set(both.subset[:6])) == 1
+
+
+def test_a_validation_that_is_taken_from_training_has_subjects_of_its_own():
+    faces = some_faces(300)
+    usage = np.array(["Training"] * 240 + ["PrivateTest"] * 60, object)
+    people = np.array([f"S{i // 4:03d}" for i in range(300)], object)
+    result = split(replace(faces, usage=usage, subject=people), knobs(strategy="official"))
+    trained, validating = (set(people[result.index(name)]) for name in ("train", "validation"))
+    assert validating
+    assert not trained & validating
 
 
 def test_another_seed_gives_another_split():
