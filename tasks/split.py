@@ -173,8 +173,8 @@ def _check(faces: Faces, subset: np.ndarray, params: SplitParams) -> None:
         if params.strategy == "stratified" and len(missing):
             count = int((faces.emotion == missing[0]).sum())
             raise UserError(
-                f"split: {LABELS[missing[0]]} has {count} faces (copies and subjects go together as split says), too few "
-                f"for one in {name}; take more faces of it, or strategy random"
+                f"split: {LABELS[missing[0]]} has {count} faces (copies and subjects go together as split says), "
+                f"too few for one in {name}; take more faces of it, or strategy random"
             )
 
 

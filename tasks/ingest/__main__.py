@@ -1,6 +1,8 @@
 """`python -m tasks.ingest SOURCE`: bring faces in as `data/faces.parquet` and `data/provenance.json`, and pin them."""
 
 import argparse
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -147,6 +149,10 @@ def main() -> None:
             wanted=Wanted(arguments.side, arguments.layout),
         )
     except OSError as error:  # a full disk, a file without rights: nothing that a traceback would explain better
+        if error.errno == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):  # Arrow says it in words alone
+            raise UserError(
+                f"{paths.DATA}: {os.strerror(errno.ENOSPC)}; the data is as it was, make room and run it again"
+            ) from error
         raise UserError(f"{error.filename or arguments.source}: {error.strerror or error}") from error
     if arguments.pin:
         pin()

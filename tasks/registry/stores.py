@@ -10,13 +10,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
 
 from tasks.common.errors import UserError
 from tasks.common.files import replacing
 from tasks.object_store import CHANGED, MISSING, code, connect, explained
 
 _ADDRESS: Final = re.compile(r"s3://(?P<bucket>[^/]+)/?(?P<prefix>.*)", re.IGNORECASE)
+
+
+_TRIES: Final = 4
+"""Of reading one file whose body breaks off."""
 
 
 class ChangedError(Exception):
@@ -121,10 +125,20 @@ class Bucket:
     def read(self, name: str) -> Stored | None:
         try:
             with self._explained():
-                found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
-                return Stored(found["Body"].read(), found["ETag"])
+                return self._read(name)
         except FileNotFoundError:
             return None
+
+    def _read(self, name: str) -> Stored:
+        tried = 0
+        while True:  # boto3 repeats a request that fails, but not a body that breaks off
+            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
+            try:
+                return Stored(found["Body"].read(), found["ETag"])
+            except (IncompleteReadError, ResponseStreamingError):
+                tried += 1
+                if tried == _TRIES:
+                    raise
 
     def write(self, name: str, content: bytes, expected: str | None) -> None:
         condition = {"IfMatch": expected} if expected else {"IfNoneMatch": "*"}
@@ -133,6 +147,11 @@ class Bucket:
                 self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=content, **condition)
         except FileNotFoundError as error:  # what a condition on an object that is gone gives
             raise ChangedError(name) from error
+        except ChangedError:
+            # Where the answer to a write was lost, boto3 writes again, and finds what it has written itself.
+            found = self.read(name)
+            if found is None or found.content != content:
+                raise
 
     def names(self, prefix: str) -> list[str]:
         with self._explained():

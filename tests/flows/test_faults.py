@@ -4,6 +4,8 @@ import re
 import time
 from datetime import datetime
 
+import pytest
+
 from tests.flows.conftest import Server, exps, stages, until
 from tests.workspaces import commit, run, start
 
@@ -19,7 +21,8 @@ HURRIED = (
 """The same with less patience between two tries."""
 
 
-def test_a_stage_that_is_killed_is_named_and_tried_again(toy, server: Server):
+@pytest.mark.fault("a run", "the training is killed")
+def test_a_stage_that_is_killed_is_named_and_tried_again(toy, server: Server, seen):
     flow = start(toy, *HURRIED, "-S", "train.epochs=6", "--experiment", "out-of-memory")
     (stage,) = until(lambda: stages(toy), 60)
     assert any("epoch 2/6" in line for line in flow.stdout or [])
@@ -31,14 +34,17 @@ def test_a_stage_that_is_killed_is_named_and_tried_again(toy, server: Server):
     said = server.log("out-of-memory")
     assert "train was ended by SIGKILL" in said
     assert "epoch 2/6" in said.partition("its last lines:")[2]
+    seen("named in the log, with its last lines; tried again, and the run ended well")
 
 
-def test_notes_that_a_killed_dvc_left_half_written_stop_no_run(toy, server: Server):
+@pytest.mark.fault("a run", "a killed DVC left its lock half written")
+def test_notes_that_a_killed_dvc_left_half_written_stop_no_run(toy, server: Server, seen):
     (toy / ".dvc" / "tmp" / "rwlock").write_text("")
     assert "JSON structure is corrupted" in start(toy, "dvc", "repro").communicate(timeout=60)[0]
     run(toy, *FLOW, "-S", "train.epochs=1", "--experiment", "healed")
     assert server.flow_run("healed")["state_name"] == "NotComparable"
     assert "not JSON" in server.log("healed")
+    seen("put right, with a line in the log, where a plain `dvc repro` ends with an error")
 
 
 def test_two_runs_in_one_workspace_wait_for_each_other(toy, server: Server):
@@ -52,7 +58,8 @@ def test_two_runs_in_one_workspace_wait_for_each_other(toy, server: Server):
     assert {"side-4", "side-5"} <= set(exps(toy))
 
 
-def test_the_server_goes_away_in_mid_run_and_the_run_reports_afterwards(toy, server: Server, monkeypatch):
+@pytest.mark.fault("a run", "the Prefect server goes away")
+def test_the_server_goes_away_in_mid_run_and_the_run_reports_afterwards(toy, server: Server, monkeypatch, seen):
     monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "1")  # what fails is lost after seconds, and not after a minute
     flow = start(toy, *FLOW, "-S", "train.epochs=14", "--experiment", "abandoned")
     until(lambda: "epoch 2/14" in server.log("abandoned"), 60)
@@ -72,9 +79,11 @@ def test_the_server_goes_away_in_mid_run_and_the_run_reports_afterwards(toy, ser
     heard = dict(re.findall(r"^(\S+) .*?epoch (\d+)/14", server.story("abandoned"), re.MULTILINE))
     times = [datetime.fromisoformat(when) for when in heard]
     assert (max(times) - min(times)).total_seconds() < 20  # seven, if nothing waits for the server
+    seen("the training goes on; state and log come to the server when it is back")
 
 
-def test_what_an_unreachable_remote_did_not_take_a_later_push_brings_up(toy, server: Server, tmp_path):
+@pytest.mark.fault("a run", "DVC's remote can't be reached")
+def test_what_an_unreachable_remote_did_not_take_a_later_push_brings_up(toy, server: Server, tmp_path, seen):
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where a folder should be")
     run(toy, "dvc", "remote", "add", "--quiet", "--default", "store", str(blocked / "store"))
@@ -88,3 +97,4 @@ def test_what_an_unreachable_remote_did_not_take_a_later_push_brings_up(toy, ser
     assert server.task_runs("pushed")["push"]["state_name"] == "Completed"
     contents = {path.read_bytes() for path in (blocked / "store").rglob("*") if path.is_file()}
     assert {b"2", b"3"} <= contents
+    seen("the run ends as *Not pushed*; the next one brings up both")

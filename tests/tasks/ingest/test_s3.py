@@ -149,37 +149,49 @@ def cut(ask, *, reset: bool = False) -> Answer:
                   cut=len(whole.body) // 2, reset=reset)  # fmt: skip
 
 
+def faults(*cases):
+    """Return parameters, each with its place in the table of faults."""
+    return [pytest.param(*rest, marks=pytest.mark.fault("ingest from S3", what), id=what) for what, *rest in cases]
+
+
 @pytest.mark.parametrize(
     "answer",
-    [
-        cut,
-        lambda ask: cut(ask, reset=True),
-        refusal(500, "InternalError"),
-        refusal(503, "SlowDown", "Please reduce your request rate."),
-        refusal(503, "ServiceUnavailable"),
-    ],
-    ids=["cut short", "reset", "500", "throttled", "503"],
+    faults(
+        ("three parts are cut short, with the right headers", cut),
+        ("three parts are reset in mid-body", lambda ask: cut(ask, reset=True)),
+        ("500 Internal Error, three times", refusal(500, "InternalError")),
+        ("503 Slow Down, three times", refusal(503, "SlowDown", "Please reduce your request rate.")),
+        ("503 Service Unavailable, three times", refusal(503, "ServiceUnavailable")),
+    ),
 )
-def test_what_passes_is_waited_out(bucket, through, answer):
+def test_what_passes_is_waited_out(bucket, through, answer, seen):
     proxy = through(faulty(3, answer))
     assert_same(read(bucket).faces, FACES)
     assert proxy.gets() == -(-len(CONTENT) // (1 << 16)) + 3
+    seen("waited out: these three parts, and no others, were asked for again")
 
 
 @pytest.mark.parametrize(
     ("fault", "sentence"),
-    [
-        (faulty(99, refusal(403, "AccessDenied")), "AccessDenied: these credentials may not read it"),
-        (faulty(99, refusal(403, "RequestTimeTooSkewed")), "the clock of this machine is off"),
-        (faulty(99, refusal(400, "ExpiredToken")), "the credentials have run out"),
-        (faulty(99, refusal(400, "AuthorizationHeaderMalformed")), "in another region; set AWS_REGION"),
-        (faulty(999, cut), "broke off 5 times, at last after"),
-        (faulty(1, lambda ask: Answer(206, {}, b"x" * (1 << 17))), "sent more than was asked for"),
-        (faulty(99, refusal(403, "403"), only="HEAD"), "403: these credentials may not read it"),
-    ],
-    ids=["403", "clock", "expired", "region", "always cut", "no ranges", "403 at once"],
+    faults(
+        ("403 Access Denied", faulty(99, refusal(403, "AccessDenied")), "AccessDenied: these credentials may not read"),
+        ("403 on the first question", faulty(99, refusal(403, "403"), only="HEAD"), "403: these credentials may not"),
+        ("the clock is off", faulty(99, refusal(403, "RequestTimeTooSkewed")), "the clock of this machine is off"),
+        ("the token has run out", faulty(99, refusal(400, "ExpiredToken")), "the credentials have run out"),
+        (
+            "another region",
+            faulty(99, refusal(400, "AuthorizationHeaderMalformed")),
+            "in another region; set AWS_REGION",
+        ),
+        ("every part is cut short", faulty(999, cut), "broke off 5 times, at last after"),
+        (
+            "more comes than was asked for",
+            faulty(1, lambda ask: Answer(206, {}, b"x" * (1 << 17))),
+            "sent more than was",
+        ),
+    ),
 )
-def test_what_does_not_pass_is_said_and_the_next_try_takes_what_came(bucket, through, fault, sentence):
+def test_what_does_not_pass_is_said_and_the_next_try_takes_what_came(bucket, through, fault, sentence, seen):
     through()
     Path("before.csv").write_bytes(csv_of(some_faces(9)))
     ingest("before.csv")
@@ -192,9 +204,11 @@ def test_what_does_not_pass_is_said_and_the_next_try_takes_what_came(bucket, thr
     assert (paths.PROVENANCE.read_bytes(), paths.FACES.read_bytes()) == before
     through()
     assert_same(read(bucket).faces, FACES)
+    seen(raised.value)
 
 
-def test_an_object_that_is_replaced_while_it_comes_is_never_mixed(bucket, through, server):
+@pytest.mark.fault("ingest from S3", "the object is replaced while it comes: its ETag changes")
+def test_an_object_that_is_replaced_while_it_comes_is_never_mixed(bucket, through, server, seen):
     client, other = direct(server), some_faces(60, seed=1)
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     client.put_object(Bucket=bucket, Key="plain.csv", Body=CONTENT)
@@ -204,8 +218,9 @@ def test_an_object_that_is_replaced_while_it_comes_is_never_mixed(bucket, throug
         return ask()
 
     through(faulty(1, replaced))
-    with pytest.raises(UserError, match="it was replaced while it came; the same command brings the new one"):
+    with pytest.raises(UserError, match="it was replaced while it came; the same command brings the new one") as raised:
         read(bucket, "plain.csv")
+    seen(raised.value)
     assert_same(read(bucket, "plain.csv").faces, other)
 
 
@@ -216,10 +231,12 @@ def test_an_object_that_is_replaced_while_it_comes_is_never_mixed(bucket, throug
         ("none/", "there is no such object, and nothing below none/"),
     ],
 )
-def test_a_missing_key_is_said(bucket, through, key, sentence):
+@pytest.mark.fault("ingest from S3", "the key is missing")
+def test_a_missing_key_is_said(bucket, through, key, sentence, seen):
     through()
-    with pytest.raises(UserError, match=sentence):
+    with pytest.raises(UserError, match=sentence) as raised:
         read(bucket, key)
+    seen(raised.value)
 
 
 def test_addresses_and_buckets_that_are_none_are_said(here, through):
@@ -237,22 +254,27 @@ def test_keys_that_climb_out_are_refused(bucket, through, server):
         read(bucket, "evil/")
 
 
-def test_without_credentials_the_sentence_says_how_to_get_them(here, through, monkeypatch):
+@pytest.mark.fault("ingest from S3", "there are no credentials")
+def test_without_credentials_the_sentence_says_how_to_get_them(here, through, monkeypatch, seen):
     through()
     for name in CREDENTIALS:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    with pytest.raises(UserError, match="Unable to locate credentials; set AWS_PROFILE"):
+    with pytest.raises(UserError, match="Unable to locate credentials; set AWS_PROFILE") as raised:
         read("bucket")
+    seen(raised.value)
 
 
-def test_a_server_that_is_not_there_is_said(here, monkeypatch):
+@pytest.mark.fault("ingest from S3", "nothing listens at the endpoint")
+def test_a_server_that_is_not_there_is_said(here, monkeypatch, seen):
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(UserError, match=r"Could not connect .*; check the network and AWS_ENDPOINT_URL"):
+    with pytest.raises(UserError, match=r"Could not connect .*; check the network and AWS_ENDPOINT_URL") as raised:
         read("bucket")
+    seen(raised.value)
 
 
-def test_killed_in_the_middle_it_goes_on_with_what_is_missing(bucket, through):
+@pytest.mark.fault("ingest from S3", "killed in the middle of a download")
+def test_killed_in_the_middle_it_goes_on_with_what_is_missing(bucket, through, seen):
     def slow(number, method, headers, ask):
         time.sleep(0.3 if "Range" in headers else 0)
         return ask()
@@ -276,9 +298,11 @@ def test_killed_in_the_middle_it_goes_on_with_what_is_missing(bucket, through):
     subprocess.run(command, env=environment, check=True)
     assert proxy.gets() - asked <= parts - 3
     assert json.loads(paths.PROVENANCE.read_text())["rows"] == len(FACES)
+    seen("the same command asked for the missing parts alone, and ended well")
 
 
-def test_a_full_disk_is_said_and_leaves_what_was_there(bucket, through):
+@pytest.mark.fault("ingest from S3", "a file may not grow any more, as on a full disk")
+def test_a_full_disk_is_said_and_leaves_what_was_there(bucket, through, seen):
     """A limit on the size of files stands for the disk: what asks for room is refused alike."""
     through()
     code = (
@@ -295,3 +319,4 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(bucket, through):
     assert "can't be written (File too large); put that right, and the same command goes on" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not paths.DATA.exists()
+    seen(done.stderr)

@@ -95,6 +95,11 @@ def read(address: str) -> Source:
     return read_source(address, BadRows(0), Path("work"))
 
 
+def faults(*cases):
+    """Return parameters, each with its place in the table of faults."""
+    return [pytest.param(*rest, marks=pytest.mark.fault("ingest from the web", what), id=what) for what, *rest in cases]
+
+
 def test_a_file_comes_in_parts_and_only_once(site):
     server, address = site
     source = read(f"{address}/sets/fer2013.csv")
@@ -116,7 +121,8 @@ def test_a_server_without_parts_gives_the_whole(site):
     assert len(server.requests) == 2
 
 
-def test_a_file_that_is_replaced_while_it_comes_is_never_mixed(site):
+@pytest.mark.fault("ingest from the web", "the file is replaced while it comes")
+def test_a_file_that_is_replaced_while_it_comes_is_never_mixed(site, seen):
     server, address = site
     other = some_faces(60, seed=1)
 
@@ -125,37 +131,61 @@ def test_a_file_that_is_replaced_while_it_comes_is_never_mixed(site):
             server.content, server.etag = csv_of(other), '"two"'
 
     server.before = replace
-    with pytest.raises(UserError, match="it was replaced while it came"):
+    with pytest.raises(UserError, match="it was replaced while it came") as raised:
         read(f"{address}/fer2013.csv")
+    seen(raised.value)
     assert_same(read(f"{address}/fer2013.csv").faces, other)
 
 
-def test_what_passes_is_waited_out(site):
+@pytest.mark.fault("ingest from the web", "503 Service Unavailable, three times")
+def test_what_passes_is_waited_out(site, seen):
     server, address = site
     server.before = lambda number: 503 if number in (3, 4, 5) else None
     assert_same(read(f"{address}/fer2013.csv").faces, FACES)
+    seen("waited out")
 
 
 @pytest.mark.parametrize(
     ("change", "path", "sentence"),
-    [
-        ({"before": lambda number: 404}, "/fer2013.csv", "404 Not Found; open it in a browser"),
-        ({"before": lambda number: 503}, "/fer2013.csv", "503 Service Unavailable; check the address"),
-        ({"before": lambda number: 503 if number > 3 else None}, "/fer2013.csv", "broke off 5 times"),
-        ({"tells_size": False, "ranges": False}, "/fer2013.csv", "does not tell its size; fetch it yourself"),
-        ({}, "/to?ftp://example.org/fer2013.csv", "leads to ftp://example.org/fer2013.csv, which is not https"),
-        ({}, "/to?" + 9 * "/to?" + "/fer2013.csv", "leads on more than 5 times"),
-    ],
+    faults(
+        ("404 Not Found", {"before": lambda number: 404}, "/fer2013.csv", "404 Not Found; open it in a browser"),
+        (
+            "503 Service Unavailable at the first question",
+            {"before": lambda number: 503},
+            "/fer2013.csv",
+            "503 Service Unavailable; check the address",
+        ),
+        (
+            "503 Service Unavailable for all parts but two",
+            {"before": lambda number: 503 if number > 3 else None},
+            "/fer2013.csv",
+            "broke off 5 times",
+        ),
+        (
+            "the server does not tell the size",
+            {"tells_size": False, "ranges": False},
+            "/fer2013.csv",
+            "does not tell its size; fetch it yourself",
+        ),
+        (
+            "a redirection to another protocol",
+            {},
+            "/to?ftp://example.org/fer2013.csv",
+            "leads to ftp://example.org/fer2013.csv, which is not https",
+        ),
+        ("redirections without end", {}, "/to?" + 9 * "/to?" + "/fer2013.csv", "leads on more than 5 times"),
+    ),
 )
-def test_what_does_not_pass_is_said_and_leaves_what_was_there(site, change, path, sentence):
+def test_what_does_not_pass_is_said_and_leaves_what_was_there(site, change, path, sentence, seen):
     server, address = site
     Path("before.csv").write_bytes(csv_of(some_faces(9)))
     ingest("before.csv")
     before = paths.PROVENANCE.read_bytes()
     vars(server).update(change)
-    with pytest.raises(UserError, match=re.escape(sentence)):
+    with pytest.raises(UserError, match=re.escape(sentence)) as raised:
         ingest(f"{address}{path}")
     assert paths.PROVENANCE.read_bytes() == before
+    seen(raised.value)
 
 
 def test_a_redirection_is_followed(site):

@@ -107,7 +107,8 @@ def test_a_version_that_is_not_whole_is_never_champion(store, tmp_path, damage):
         check(store, "v9")
 
 
-def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(store, tmp_path, monkeypatch):
+@pytest.mark.fault("registry", "two promotions at once")
+def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(store, tmp_path, monkeypatch, seen):
     promote(store, tmp_path, "v1")
     for name in ("v2", "v3"):
         publish(store, *version(tmp_path, name))
@@ -119,10 +120,11 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(store, tmp_pat
         return real(store, name)
 
     monkeypatch.setattr(registry, "check", meanwhile)
-    with pytest.raises(UserError, match="somebody else made another version the champion meanwhile"):
+    with pytest.raises(UserError, match="somebody else made another version the champion meanwhile") as raised:
         crown(store, "v2", kind="promotion", who="A", when=WHEN, reason="v2 is better")
     assert [one.version for one in history(store)] == ["v1", "v3"]
     assert champion_of(store).version == "v3"
+    seen(str(raised.value).removeprefix(f"{store.address}: "))
 
 
 def test_a_write_holds_to_its_condition(store):
