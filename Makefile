@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run data experiments tune leaderboard promote rollback import-run remote doctor server deploy worker test reliability lint lock clean
+.PHONY: help setup run data experiments tune leaderboard promote rollback import-run remote doctor server deploy worker test reliability audit lint lock clean
 
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -84,6 +84,10 @@ test: lint ## Lint, types and all tests, in two processes: much of the time, one
 
 reliability: $(READY) ## Break what can break, in tests, and write docs/reliability.md
 	@python -m pytest -m fault --reliability docs/reliability.md
+
+audit: $(READY) ## Look for known holes in the locked packages (asks PyPI), and for risky code in ours
+	@bandit --quiet --recursive --severity-level medium model tasks flows bench
+	@pip-audit --requirement $(LOCK) --require-hashes --disable-pip --strict --progress-spinner off
 
 lint: $(READY) ## Lint and types alone
 	@ruff check .

@@ -8,7 +8,7 @@ run (folders, ports, buckets) become `…`, so that the table changes when the b
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -60,7 +60,7 @@ class _Table:
         self._rows: list[tuple[str, str, str]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        told = dict(report.user_properties)
+        told: dict[str, Any] = dict(report.user_properties)
         if "fault" not in told or (report.when != "call" and not (report.skipped or report.failed)):
             return
         where, what = told["fault"]

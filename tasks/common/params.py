@@ -276,7 +276,11 @@ def read_values(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run from the root of the repository") from error
-    except yaml.YAMLError as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # the latter of bytes, dates and brackets that are none
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
 
 

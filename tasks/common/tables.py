@@ -2,6 +2,8 @@
 
 import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
@@ -96,18 +98,15 @@ def read_faces(path: Path) -> Faces:
         UserError: the file is missing, is no Parquet, lacks a column or has faces that are not square.
     """
     remedy = "run `python -m tasks.ingest SOURCE`"
-    table = _read(path, ("row", "emotion", "usage", "pixels"), remedy, without="pixels")
+    needed = ("row", "emotion", "usage")
+    columns = _read(path, (*needed, "pixels"), remedy, without="pixels")
     names = [f"votes_{name.lower()}" for name in VOTES]
-    votes = None
-    if set(names) <= set(table.column_names):
-        votes = np.stack([table[name].to_numpy() for name in names], axis=1).astype(np.uint8)
+    votes = np.stack([columns[name] for name in names], axis=1) if set(names) <= set(columns) else None
     return Faces(
-        row=table["row"].to_numpy(),
-        emotion=table["emotion"].to_numpy(),
-        usage=table["usage"].to_numpy(),
-        pixels=_read_pixels(path, len(table), remedy),
-        votes=votes,
-        **{name: table[name].to_numpy() for name in ("subject", "source") if name in table.column_names},
+        **{name: columns[name] for name in needed},
+        pixels=_read_pixels(path, len(columns["row"]), remedy),
+        votes=None if votes is None else votes.astype(np.uint8),
+        **{name: columns[name] for name in ("subject", "source") if name in columns},
     )
 
 
@@ -123,14 +122,12 @@ def _read_pixels(path: Path, faces: int, remedy: str) -> np.ndarray:
         if side * side != width:
             raise UserError(f"{path}: found {width} bytes a face, expected a square; {remedy}")
         pixels, at = np.empty((faces, side, side), np.uint8), 0
-        try:
+        with _refusing(path, remedy):
             for batch in file.iter_batches(1024, columns=["pixels"], use_threads=False):
                 column = batch.column(0)
                 found = np.frombuffer(column.buffers()[1], np.uint8)[column.offset * width :][: len(column) * width]
                 pixels[at : at + len(column)] = found.reshape(-1, side, side)
                 at += len(column)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise UserError(f"{path}: not a whole Parquet file ({error}); {remedy}") from error
     return pixels
 
 
@@ -165,8 +162,8 @@ def write_split(path: Path, split: Split) -> None:
 
 def read_split(path: Path) -> Split:
     """Read what `write_split` wrote; raises UserError as `read_faces` does."""
-    table = _read(path, ("row", "subset", "leak"), "run `dvc repro split`")
-    return Split(table["row"].to_numpy(), table["subset"].to_numpy(), table["leak"].to_numpy())
+    columns = _read(path, ("row", "subset", "leak"), "run `dvc repro split`")
+    return Split(columns["row"], columns["subset"], columns["leak"])
 
 
 @dataclass(frozen=True)
@@ -197,9 +194,9 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 
 def read_predictions(path: Path) -> Predictions:
     """Read what `write_predictions` wrote; raises UserError as `read_faces` does."""
-    table = _read(path, ("row", "label", *LABELS), "run `dvc repro evaluate`")
-    probabilities = np.stack([table[name].to_numpy() for name in LABELS], axis=1)
-    return Predictions(table["row"].to_numpy(), table["label"].to_numpy(), probabilities)
+    columns = _read(path, ("row", "label", *LABELS), "run `dvc repro evaluate`")
+    probabilities = np.stack([columns[name] for name in LABELS], axis=1)
+    return Predictions(columns["row"], columns["label"], probabilities)
 
 
 def _write(path: Path, table: pa.Table) -> None:
@@ -207,15 +204,24 @@ def _write(path: Path, table: pa.Table) -> None:
         pq.write_table(table, beside, compression="zstd", row_group_size=8192)
 
 
-def _read(path: Path, columns: tuple[str, ...], remedy: str, *, without: str | None = None) -> pa.Table:
-    """Read a file that has these columns, but for the one that it goes without."""
-    try:
+def _read(path: Path, needed: tuple[str, ...], remedy: str, *, without: str | None = None) -> dict[str, np.ndarray]:
+    """Read the columns of a file that has at least these, but for the one that it goes without."""
+    with _refusing(path, remedy):
         found = pq.read_schema(path).names
-        missing = [name for name in columns if name not in found]
+        missing = [name for name in needed if name not in found]
         if missing:
             raise UserError(f"{path}: column {missing[0]!r} is missing, found {', '.join(found)}; {remedy}")
-        return pq.read_table(path, columns=[name for name in found if name != without])
+        table = pq.read_table(path, columns=[name for name in found if name != without])
+        return {name: table[name].to_numpy() for name in table.column_names}
+
+
+@contextmanager
+def _refusing(path: Path, remedy: str) -> Iterator[None]:
+    """Say in a sentence what Arrow raises on a file that is missing, cut short or damaged."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; {remedy}") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: not a whole Parquet file ({error}); {remedy}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not a whole Parquet file ({reason}); {remedy}") from error

@@ -8,6 +8,7 @@ from FER2013's.
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from tokenize import TokenError
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,8 @@ from tasks.ingest.layout import Place
 from tasks.ingest.sets.listing import Folder, Listing, Meaning, meanings, numbered_folders, placed
 
 NOTE: Final = "_exp.npy"
+_LONGEST: Final = 1024
+"""Bytes of a label."""
 
 LABELS: Final = meanings(
     dict(
@@ -74,7 +77,7 @@ def _place(folder: Folder, path: str, notes: set[str], usages: dict[str, str]) -
         return placed(path, Meaning(), usage, fault=f"found no {note}, expected its label there")
     try:
         code = _code(folder.root / note)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SyntaxError, TokenError) as error:  # the last two, of a header that is no Python
         return placed(path, Meaning(), usage, fault=f"{note}: not one label ({error})")
     if code not in LABELS:
         return placed(path, Meaning(), usage, fault=f"{note}: found {code[:20]!r}, expected 0 to 10")
@@ -93,6 +96,9 @@ def _code(path: Path) -> str:
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError("found another version of NumPy's format than 1.0")
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype.hasobject or np.prod(shape, dtype=object) != 1:
-            raise ValueError(f"found {dtype} of shape {shape}, expected one number or text")
-        return str(np.frombuffer(file.read(dtype.itemsize), dtype)[0])
+        if dtype.kind not in "Uiu" or np.prod(shape, dtype=object) != 1:
+            raise ValueError(f"found {dtype} of shape {shape}, expected one whole number or text")
+        content = file.read(min(dtype.itemsize, _LONGEST))
+    if dtype.kind == "U":  # which NumPy itself would not check
+        return content.decode("utf-32-be" if dtype.byteorder == ">" else "utf-32-le").rstrip("\0")
+    return str(np.frombuffer(content, dtype)[0])

@@ -195,7 +195,7 @@ def test_ferplus_takes_the_crowd_s_majority_and_keeps_the_votes(tmp_path):
         ("AffectNet", {"train_set/annotations/3_exp.npy": note_of("11")}, "3_exp.npy: found '11', expected 0 to 10"),
         ("AffectNet", {"train_set/annotations/3_exp.npy": b"PK\x03\x04"}, "3_exp.npy: not one label"),
         ("AffectNet", {"train_set/annotations/3_exp.npy": note_of("3")[:-2]}, "3_exp.npy: not one label"),
-        ("AffectNet", {"train_set/annotations/3_exp.npy": note_of(["3", "4"])}, "of shape (2,), expected one"),
+        ("AffectNet", {"train_set/annotations/3_exp.npy": note_of(["3", "4"])}, "of shape (2,), expected one whole"),
         ("AffectNet", {"train_set/images/99.jpg": picture(1)}, "found no train_set/annotations/99_exp.npy"),
         ("FER+", {"data/FER2013Test/label.csv": b"fer0000020.png,box,1,2\n"}, "label.csv, line 1: found 'fer00"),
         ("KDEF", {"KDEF/AF01/AF01XXS.JPG": picture(1)}, "AF01XXS.JPG: found this name, expected such as AF01ANFL.JPG"),

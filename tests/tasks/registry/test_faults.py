@@ -209,6 +209,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_champion_and_the_next_promotion_suc
 def whole(store: Store) -> None:
     """Check the champion's files, and that the history is of a piece but for at most its last entry."""
     champion = champion_of(store)
+    assert champion
     check(store, champion.version)
     told = [one.number for one in history(store)]
     assert told == list(range(1, len(told) + 1))
