@@ -1,7 +1,9 @@
 """Which faces are copies of one another: exact ones by their bytes, near ones by perceptual hash and correlation."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
 import numpy as np
@@ -14,6 +16,9 @@ LOW: Final = 8
 
 BATCH: Final = 4096
 """Faces worked on at once, which bounds the memory."""
+
+PAIRS: Final = 1 << 21
+"""Pairs of hashes compared at once, likewise."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,10 @@ def find_copies(pixels: np.ndarray, near_distance: int, near_correlation: float)
         near_correlation: -1 to 1; a face of one flat colour correlates with nothing.
     """
     seen: dict[bytes, int] = {}
-    first = np.fromiter((seen.setdefault(face.tobytes(), i) for i, face in enumerate(pixels)), np.int64, len(pixels))
+    digests = (blake2b(np.ascontiguousarray(face), digest_size=16).digest() for face in pixels)
+    first = np.fromiter((seen.setdefault(digest, i) for i, digest in enumerate(digests)), np.int64, len(pixels))
     unique = np.unique(first)
-    near = unique[close_pairs(perceptual_hashes(pixels[unique]), near_distance)]
+    near = unique[close_pairs(perceptual_hashes(pixels)[unique], near_distance)]
     return Copies(first, near[_correlations(pixels, near) >= near_correlation])
 
 
@@ -116,11 +122,24 @@ def close_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
             start = np.searchsorted(band, wanted, "left")
             count = np.searchsorted(band, wanted, "right") - start
             # Every entry beside each of the `count` entries from `start` on.
-            one = np.repeat(order, count)
-            other = order[np.arange(len(one)) + np.repeat(start - (np.cumsum(count) - count), count)]
-            close = (one < other) & (np.bitwise_count(hashes[one] ^ hashes[other]) <= distance)
-            found.append(np.stack([one[close], other[close]], axis=1))
+            for part in _parts(count):
+                one = np.repeat(order[part], count[part])
+                before = np.cumsum(count[part]) - count[part]
+                other = order[np.arange(len(one)) + np.repeat(start[part] - before, count[part])]
+                close = (one < other) & (np.bitwise_count(hashes[one] ^ hashes[other]) <= distance)
+                found.append(np.stack([one[close], other[close]], axis=1))
     return np.unique(np.concatenate(found), axis=0)
+
+
+def _parts(count: np.ndarray) -> Iterator[slice]:
+    """Yield the parts of entries, each with so many candidates, that are compared at once: `PAIRS`, or one entry's."""
+    ends = np.cumsum(count)
+    start = 0
+    while start < len(count):
+        done = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, done + PAIRS, "right")))
+        yield slice(start, stop)
+        start = stop
 
 
 def _correlations(pixels: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -48,7 +48,16 @@ def connect(connections: int = 10) -> Any:
     Credentials, region and endpoint are found as boto3 finds them.
     """
     tries: Any = {"mode": "standard", "max_attempts": 4}
-    config = Config(retries=tries, connect_timeout=10, read_timeout=60, max_pool_connections=connections)
+    config = Config(
+        retries=tries,
+        connect_timeout=10,
+        read_timeout=60,
+        max_pool_connections=connections,
+        # Stores other than AWS know boto3's new checksums badly: some refuse them, some answer for a part with that of
+        # the whole. Ours are ETags on the way in, and the manifest's SHA-256 sums.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
     return boto3.Session().client("s3", config=config)
 
 

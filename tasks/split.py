@@ -32,7 +32,7 @@ def split(faces: Faces, params: SplitParams) -> Split:
             "choose keep or drop_from_train, or strategy random or stratified"
         )
     order = np.argsort(faces.row, kind="stable")
-    ordered = faces.take(order)
+    ordered = faces if (order == np.arange(len(faces))).all() else faces.take(order)
     copies = find_copies(ordered.pixels, params.near_distance, params.near_correlation)
     subset = _subsets(ordered, params, copies)
     if params.leaks == "drop_from_train":

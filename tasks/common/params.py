@@ -157,12 +157,13 @@ class Train(Section):
     vote_share: Share
     """Of FER+'s crowd votes in a face's target; the rest is its label, as all is where a face has no votes."""
     vote_weight: Annotated[float, Field(ge=0)]
-    """Of the loss of a second output, which learns the crowd's votes beside the labels; 0 has no such output."""
+    """Of the loss of a second output, which learns the crowd's votes where the data has any; 0 has no such output."""
     early_stopping: EarlyStopping
     deterministic: bool
     """Two runs on one machine give the same weights."""
     device: Literal["auto", "cpu", "gpu"]
     mixed_precision: bool
+    """Half precision where the device computes in it: float16 on a GPU, bfloat16 on CPUs that have it."""
     canary: bool
     """Overfit one batch first, and stop where that fails."""
 

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.labels import LABELS
+from tasks.common import spill
 from tasks.common.errors import UserError
 from tasks.common.files import replacing
 
@@ -62,7 +63,8 @@ class Faces:
     def take(self, index: np.ndarray) -> "Faces":
         """Return the faces at `index` (positions or a boolean mask), in that order."""
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{name: column[index] for name, column in columns.items() if column is not None})
+        taken = {name: column[index] for name, column in columns.items() if column is not None and name != "pixels"}
+        return Faces(pixels=spill.taken(self.pixels, index), **taken)
 
     def fingerprint(self) -> str:
         """Return a SHA-256 over rows, labels and pixels: equal for equal faces, however they are stored."""
@@ -121,7 +123,7 @@ def _read_pixels(path: Path, faces: int, remedy: str) -> np.ndarray:
         side = math.isqrt(width)
         if side * side != width:
             raise UserError(f"{path}: found {width} bytes a face, expected a square; {remedy}")
-        pixels, at = np.empty((faces, side, side), np.uint8), 0
+        pixels, at = spill.empty((faces, side, side)), 0
         with _refusing(path, remedy):
             for batch in file.iter_batches(1024, columns=["pixels"], use_threads=False):
                 column = batch.column(0)

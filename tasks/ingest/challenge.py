@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from tasks.common.errors import UserError
+from tasks.common.spill import Growing
 from tasks.common.tables import USAGES, Faces
 from tasks.ingest.pixels import FACE, SIDE, parse_many, parse_one, shown
 from tasks.ingest.source import BadRows
@@ -66,7 +67,7 @@ class _Table:
         self._row: list[int] = []
         self._emotion: list[int] = []
         self._usage: list[str] = []
-        self._pixels: list[np.ndarray] = []
+        self._pixels = Growing((FACE,))
 
     def add(self, lines: Lines) -> None:
         """Read some lines at once; one by one where any of them is no face as it is usually written."""
@@ -100,12 +101,11 @@ class _Table:
 
     def faces(self) -> Faces:
         """Return all of them."""
-        pixels = np.concatenate(self._pixels) if self._pixels else np.empty((0, FACE), np.uint8)
         return Faces(
             row=np.array(self._row, np.int32),
             emotion=np.array(self._emotion, np.int8),
             usage=np.array(self._usage, object),
-            pixels=pixels.reshape(-1, SIDE, SIDE),
+            pixels=self._pixels.finish().reshape(-1, SIDE, SIDE),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from tasks.common import spill
 from tasks.common.errors import UserError
 from tasks.common.provenance import Part
 from tasks.common.tables import VOTES, Faces
@@ -62,7 +63,7 @@ def _stacked(sources: Sequence[Source], starts: np.ndarray) -> Faces:
         row=np.concatenate(rows),
         emotion=stack(lambda source: source.faces.emotion),
         usage=stack(lambda source: source.faces.usage),
-        pixels=stack(lambda source: source.faces.pixels),
+        pixels=spill.stacked([source.faces.pixels for source in sources]),
         votes=stack(_votes) if voted else None,
         subject=stack(_subjects) if named else None,
         source=stack(lambda source: np.full(len(source.faces), source.name, object)),

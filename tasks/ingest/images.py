@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tasks.common import spill
 from tasks.common.console import progress
 from tasks.common.files import sha256
 from tasks.common.tables import VOTES, Faces
@@ -71,7 +72,7 @@ def read_places(
     digests = {path: sha256(folder / path) for path in labels}
     kept: list[int] = []
     dropped: Counter[str] = Counter()
-    faces = np.empty((len(places), side, side), np.uint8)
+    faces = spill.empty((len(places), side, side))
     with progress(f"reading {name}", len(places), "images") as bar:
         for row, (image, loaded) in enumerate(_load_all(folder, places, side)):
             digests[image.path] = loaded.sha256
@@ -136,7 +137,7 @@ def with_side(pixels: np.ndarray, side: int) -> np.ndarray:
     """Return faces, uint8 [n, s, s], as uint8 [n, side, side] (Lanczos); the same array where `side` is s."""
     if pixels.shape[1] == side:
         return pixels
-    result = np.empty((len(pixels), side, side), np.uint8)
+    result = spill.empty((len(pixels), side, side))
     for index, face in enumerate(pixels):
         result[index] = np.asarray(_fitted(Image.fromarray(face), side))
     return result

