@@ -83,7 +83,7 @@ def find_copies(pixels: np.ndarray, near_distance: int, near_correlation: float)
         near_correlation: -1 to 1; a face of one flat colour correlates with nothing.
     """
     seen: dict[bytes, int] = {}
-    digests = (blake2b(np.ascontiguousarray(face), digest_size=16).digest() for face in pixels)
+    digests = (blake2b(np.ascontiguousarray(face).data, digest_size=16).digest() for face in pixels)
     first = np.fromiter((seen.setdefault(digest, i) for i, digest in enumerate(digests)), np.int64, len(pixels))
     unique = np.unique(first)
     near = unique[close_pairs(perceptual_hashes(pixels)[unique], near_distance)]

@@ -86,4 +86,4 @@ def _file() -> IO[bytes]:
 
 
 def _mapped(file: IO[bytes], shape: tuple[int, ...]) -> np.ndarray:
-    return np.memmap(file, np.uint8, "r+", shape=shape)  # type: ignore[call-overload]
+    return np.memmap(file, np.uint8, "r+", shape=shape)

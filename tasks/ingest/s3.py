@@ -73,7 +73,8 @@ class _Store:
             with _transfer(address):
                 found = self.client.get_object(**wanted, Range=f"bytes={start}-{end - 1}")
                 with closing(found["Body"]) as body:
-                    if found["ETag"] != etag:  # some stores take no notice of If-Match
+                    # Some stores take no notice of If-Match, and some list ETags without their quotes.
+                    if found["ETag"].strip('"') != etag.strip('"'):
                         raise _replaced(address)
                     yield from body.iter_chunks(CHUNK)
 

@@ -22,12 +22,10 @@ def on_disk(request, tmp_path, monkeypatch):
     return request.param
 
 
-def lies_on_disk(array: np.ndarray) -> bool:
-    while array is not None:
-        if isinstance(array, np.memmap):
-            return True
+def lies_on_disk(array: np.ndarray | None) -> bool:
+    while array is not None and not isinstance(array, np.memmap):
         array = array.base
-    return False
+    return array is not None
 
 
 @pytest.mark.parametrize("blocks", [[], [1], [3, 0, 40], [1] * 50])
