@@ -74,7 +74,7 @@ class _Store:
                 found = self.client.get_object(**wanted, Range=f"bytes={start}-{end - 1}")
                 with closing(found["Body"]) as body:
                     # Some stores take no notice of If-Match, and some list ETags without their quotes.
-                    if found["ETag"].strip('"') != etag.strip('"'):
+                    if found.get("ETag", etag).strip('"') != etag.strip('"'):
                         raise _replaced(address)
                     yield from body.iter_chunks(CHUNK)
 
