@@ -7,14 +7,13 @@ of the instance).
 import argparse
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from dvc.config import Config
 from dvc.dvcfile import LOCK_FILE
+from dvc.repo import Repo
 
 from flows.experiment import git
 from flows.leash import Leash
@@ -32,16 +31,15 @@ def main() -> None:
     parser.add_argument("url", help="s3://bucket/prefix, or a folder that all machines share")
     parser.add_argument("--endpoint", metavar="URL", help="of a store that is not Amazon's, such as MinIO")
     options = parser.parse_args()
-    root = Path.cwd()
-    with configured(root, options.url, options.endpoint):
-        files = prove(root)
-    say(f"{options.url}: pushed, pulled into a fresh clone, and equal: {files}")
+    check(options.url, options.endpoint)
+    remote = settings(options.url, options.endpoint)
+    say(f"{options.url}: pushed, pulled into a fresh clone, and equal: {prove(Path.cwd(), remote)}")
+    configure(Path.cwd(), remote)
     say("now `git commit .dvc/config` brings it to everybody; each run pushes what it makes")
 
 
-@contextmanager
-def configured(root: Path, url: str, endpoint: str | None = None) -> Iterator[None]:
-    """Write the remote into `.dvc/config`; if the block raises, the file is as it was.
+def check(url: str, endpoint: str | None) -> None:
+    """Refuse addresses that can't be a remote's.
 
     Raises:
         UserError: an address holds credentials, or the endpoint is no address.
@@ -53,22 +51,25 @@ def configured(root: Path, url: str, endpoint: str | None = None) -> Iterator[No
             )
     if endpoint and urlsplit(endpoint).scheme not in ("http", "https"):
         raise UserError(f"{endpoint}: expected an address, as in http://127.0.0.1:9000")
-    path = root / ".dvc" / "config"
-    before = path.read_bytes() if path.exists() else b""
-    if "://" not in url:
-        url = str(Path(url).expanduser().resolve())
+
+
+def settings(url: str, endpoint: str | None) -> dict[str, str]:
+    """Return what `.dvc/config` says of the remote; a folder's path becomes an absolute one."""
+    where = url if "://" in url else str(Path(url).expanduser().resolve())
+    return {"url": where} | ({"endpointurl": endpoint} if endpoint else {})
+
+
+def configure(root: Path, remote: dict[str, str]) -> None:
+    """Write the remote into the `.dvc/config` of the repository at `root`, as the one that DVC takes by default."""
     with Config(str(root / ".dvc")).edit("repo") as config:
-        config["remote"][NAME] = {"url": url} | ({"endpointurl": endpoint} if endpoint else {})
+        config["remote"][NAME] = remote
         config["core"]["remote"] = NAME
-    try:
-        yield
-    except BaseException:
-        path.write_bytes(before)
-        raise
 
 
-def prove(root: Path) -> str:
+def prove(root: Path, remote: dict[str, str]) -> str:
     """Push all that the workspace has made, pull it into a fresh clone with an empty cache, and compare.
+
+    Both are done by clones, so that `.dvc/config` is untouched until all is proved, and however this ends.
 
     Returns:
         what was compared, in words.
@@ -76,26 +77,34 @@ def prove(root: Path) -> str:
     Raises:
         UserError: something does not get there or back; in DVC's words.
     """
-    with Leash(root) as leash:
-        _run(leash, ["dvc", "push"], "push")
+    with Repo(str(root)) as repo:
+        cache = Path(repo.cache.local_cache_dir)
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "clone"
-        git(root, "clone", "--quiet", str(root), str(clone))
-        bring_changes(root, clone)
-        local = root / ".dvc" / "config.local"
-        if local.exists():
-            shutil.copy(local, clone / ".dvc")
-        with Config(str(clone / ".dvc")).edit("local") as config:
-            config["cache"]["dir"] = str(Path(folder) / "cache")
-        with Leash(clone) as leash:
+        with Leash(_clone(root, Path(folder) / "from", remote, cache)) as leash:
+            _run(leash, ["dvc", "push"], "push")
+        empty = Path(folder) / "cache"
+        with Leash(_clone(root, Path(folder) / "to", remote, empty)) as leash:
             _run(leash, ["dvc", "pull"], "pull")
             said = _run(leash, ["dvc", "status"], "status")
         if "up to date" not in said:
             raise UserError(f"what came back differs: {said}; look with `dvc status` and push again")
-        count = sum(path.is_file() for path in (Path(folder) / "cache").rglob("*"))
+        count = sum(path.is_file() for path in empty.rglob("*"))
     return f"{count} objects" + (
         "" if (root / LOCK_FILE).exists() else ", none of them of a run: there has been none yet"
     )
+
+
+def _clone(root: Path, clone: Path, remote: dict[str, str], cache: Path) -> Path:
+    """Clone a repository with its uncommitted changes and DVC's local settings, to use this remote and this cache."""
+    git(root, "clone", "--quiet", str(root), str(clone))
+    bring_changes(root, clone)
+    local = root / ".dvc" / "config.local"
+    if local.exists():
+        shutil.copy(local, clone / ".dvc")
+    configure(clone, remote)
+    with Config(str(clone / ".dvc")).edit("local") as config:
+        config["cache"]["dir"] = str(cache)
+    return clone
 
 
 def _run(leash: Leash, words: list[str], what: str) -> str:

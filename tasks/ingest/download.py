@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from tasks.common import paths
 from tasks.common.console import progress
@@ -25,6 +25,8 @@ WORKERS: Final = 8
 
 TRIES: Final = 5
 """Times that a part is begun or taken up again after it broke off."""
+
+Answer = TypeVar("Answer")
 
 PAUSE: Final = 0.5
 """Seconds before the second try; each further pause is about twice as long."""
@@ -171,7 +173,7 @@ def transfer(remote: Remote, descriptor: int, start: int, end: int) -> None:
         if at == end:
             return
         if attempt:
-            time.sleep(PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - not all come back at once
+            _pause(attempt)
         try:
             with closing(remote.read(at, end)) as pieces:
                 for piece in pieces:
@@ -187,3 +189,18 @@ def transfer(remote: Remote, descriptor: int, start: int, end: int) -> None:
         f"{remote.address}: broke off {TRIES} times, at last after {at:,} of {remote.size:,} bytes ({reason}); try "
         "again later, and the same command goes on from there"
     )
+
+
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """Ask again where what is raised shows that another try may go through; the last try raises as `ask` does."""
+    for attempt in range(1, TRIES):
+        try:
+            return ask()
+        except BrokenError:
+            _pause(attempt)
+    return ask()
+
+
+def _pause(attempt: int) -> None:
+    """Wait before a try, from 1, twice as long as before the one before, but not all at the same time."""
+    time.sleep(PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311 - no secret

@@ -15,7 +15,7 @@ import httpx
 
 from tasks.common.errors import UserError
 from tasks.common.provenance import Origin
-from tasks.ingest.download import BrokenError, Remote, download
+from tasks.ingest.download import BrokenError, Remote, download, patiently
 from tasks.ingest.local import read_path
 from tasks.ingest.source import BadRows, Source, Wanted
 
@@ -41,7 +41,7 @@ def read_web(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
     shown = without_secrets(source)
     with httpx.Client(timeout=httpx.Timeout(60, connect=10), headers={"Accept-Encoding": "identity"}) as client:
         try:
-            found = _find(client, source)
+            found = patiently(lambda: _find(client, source))
             path = download(_remote(client, found, shown))
         except BrokenError as error:
             raise UserError(f"{shown}: {error}; check the address and the network, then run it again") from error

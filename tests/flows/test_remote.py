@@ -1,6 +1,7 @@
 """A DVC remote set up by one command: a real S3 server, and a shared folder."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import boto3
 import pytest
 
 from tests.tasks.ingest.stores import CREDENTIALS, free_port, s3_server
-from tests.workspaces import commit, run
+from tests.workspaces import commit, run, start
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,22 @@ def test_a_fresh_clone_on_another_machine_gets_all_and_runs_nothing_again(worksp
     said = run(tmp_path / "other", "dvc", "repro")
     assert "Running stage" not in said
     assert "Data and pipelines are up to date" in said
+
+
+@pytest.mark.fault("make remote", "killed while it pushes")
+def test_a_kill_leaves_no_address_that_was_not_proved(workspace, tmp_path, seen):
+    before = (workspace / ".dvc" / "config").read_bytes()
+    proving = start(workspace, "python", "-m", "flows.remote", str(tmp_path / "shared"))
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "shared").exists():
+        assert proving.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    proving.kill()
+    proving.communicate()
+    assert (workspace / ".dvc" / "config").read_bytes() == before
+    assert "and equal" in set_remote(workspace, str(tmp_path / "shared"))
+    seen(".dvc/config as it was; the same command goes on with what is missing")
 
 
 def test_a_shared_folder_is_a_remote(workspace, tmp_path):
