@@ -42,17 +42,22 @@ class Block(nn.Module):
         if stride != 1 or channels != width:
             pool = nn.AvgPool2d(stride) if stride != 1 else nn.Identity()
             self.shortcut = nn.Sequential(pool, convolve(channels, width, 1))
+        squeezed = max(8, width // 8)
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, squeezed), nn.ReLU(), nn.Linear(squeezed, width)
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the block's output."""
-        return torch.relu(self.second(torch.relu(self.first(x))) + self.shortcut(x))
+        found = self.second(torch.relu(self.first(x)))
+        return torch.relu(found * torch.sigmoid(self.gate(found))[:, :, None, None] + self.shortcut(x))
 
 
 def compact() -> nn.Module:
     """Return `model.networks.compact` at its defaults, without the standardization of the faces."""
-    layers: list[nn.Module] = [convolve(1, 32, 3, 2), nn.ReLU()]
-    channels = 32
-    for stage, (width, blocks) in enumerate(((32, 1), (64, 2), (128, 2))):
+    layers: list[nn.Module] = [convolve(1, 48, 3, 2), nn.ReLU()]
+    channels = 48
+    for stage, (width, blocks) in enumerate(((48, 1), (96, 2), (192, 2))):
         for block in range(blocks):
             layers.append(Block(channels, width, 2 if stage and not block else 1))
             channels = width

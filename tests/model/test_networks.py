@@ -19,8 +19,8 @@ def test_capstone_has_exactly_the_published_counts():
     assert [kinds[kind] for kind in published] == [6, 7, 5, 7, 3, 1]
 
 
-def test_compact_costs_at_most_50_million_multiply_adds():
-    assert sum(layer.multiply_adds for layer in describe(build("compact"))) <= 50_000_000
+def test_compact_costs_at_most_110_million_multiply_adds():
+    assert sum(layer.multiply_adds for layer in describe(build("compact"))) <= 110_000_000
 
 
 def test_vgg_has_the_published_stages():

@@ -49,7 +49,7 @@ def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixt
     out = tmp_path / "compact.svg"
     monkeypatch.setattr(sys, "argv", ["summary", "compact", "--out", str(out)])
     summary.main()
-    assert "679,207 parameters" in capsys.readouterr().out
+    assert "1,548,663 parameters" in capsys.readouterr().out
     assert out.read_text().startswith("<svg")
 
 

@@ -17,7 +17,14 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 
+import pytest
+
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "planted-secret", "AWS_REGION": "us-east-1"}
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Have boto3 try again at once, where it would wait for seconds."""
+    patch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.01)
 
 
 def free_port() -> int:

@@ -20,7 +20,7 @@ from tasks.ingest.registry import read_source
 from tasks.ingest.source import BadRows, Source
 
 from .helpers import assert_same, csv_of, images_of, some_faces
-from .stores import CREDENTIALS, Answer, Fault, Proxy, free_port, proxied, refusal, s3_server
+from .stores import CREDENTIALS, Answer, Fault, Proxy, free_port, hurry, proxied, refusal, s3_server
 
 FACES = some_faces(60)
 CONTENT = csv_of(FACES)
@@ -43,6 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr(download, "PART", 1 << 16)
     monkeypatch.setattr(download, "PAUSE", 0.01)
+    hurry(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

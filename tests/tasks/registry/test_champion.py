@@ -16,7 +16,7 @@ from tasks.registry import champion as registry
 from tasks.registry.champion import CHAMPION, champion_of, check, crown, history, publish
 from tasks.registry.manifest import FILES, Manifest, list_files
 from tasks.registry.stores import Bucket, ChangedError, Folder, Store, open_store
-from tests.tasks.ingest.stores import CREDENTIALS, free_port, s3_server
+from tests.tasks.ingest.stores import CREDENTIALS, free_port, hurry, s3_server
 
 ROOT = Path(__file__).parents[3]
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -181,6 +181,7 @@ def test_a_store_that_is_not_there_is_said(tmp_path, monkeypatch):
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    hurry(monkeypatch)
     with pytest.raises(UserError, match=r"s3://b/p: Could not connect .*; the champion is as it was"):
         champion_of(open_store("s3://b/p"))
     with pytest.raises(UserError, match="expected s3://bucket/prefix or a folder"):

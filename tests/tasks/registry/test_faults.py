@@ -15,7 +15,7 @@ from tasks.common.errors import UserError
 from tasks.registry.champion import champion_of, check, crown, history, publish
 from tasks.registry.manifest import list_files
 from tasks.registry.stores import Store, open_store
-from tests.tasks.ingest.stores import CREDENTIALS, Answer, Fault, free_port, proxied, refusal, s3_server
+from tests.tasks.ingest.stores import CREDENTIALS, Answer, Fault, free_port, hurry, proxied, refusal, s3_server
 from tests.tasks.registry.test_champion import promote, version
 
 ROOT = Path(__file__).parents[3]
@@ -37,8 +37,7 @@ def bucket(server: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server}")
     name = f"b{abs(hash(request.node.name))}"
     boto3.Session().client("s3").create_bucket(Bucket=name)
-    # boto3 waits for seconds between its tries.
-    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda self, context: 0.01)
+    hurry(monkeypatch)
     promote(open_store(f"s3://{name}/models"), tmp_path, "v1")
     return f"s3://{name}/models"
 
