@@ -1,0 +1,99 @@
+"""Where the faces are in a picture."""
+
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+
+from tasks.common.errors import UserError
+
+HAAR: Final = "haarcascade_frontalface_default.xml"
+STEP: Final = 1.2
+"""Between two sizes of face that the cascade looks for."""
+NEIGHBOURS: Final = 5
+"""Hits that make a face."""
+SURE: Final = 0.7
+"""Score from which on YuNet's find is a face."""
+
+
+class Box(NamedTuple):
+    """A face in a picture: its upper left corner and its size, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def overlap(self, other: "Box") -> float:
+        """Return the intersection over the union, 0 to 1."""
+        width = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
+        height = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
+        both = max(width, 0) * max(height, 0)
+        return both / (self.width * self.height + other.width * other.height - both)
+
+    def cut(self, grey: np.ndarray) -> np.ndarray:
+        """Return what of a grey picture, uint8 [h, w], is in the box."""
+        top, left = max(self.top, 0), max(self.left, 0)
+        return grey[top : max(self.top + self.height, 0), left : max(self.left + self.width, 0)]
+
+
+class Detector(Protocol):
+    """Whatever finds faces."""
+
+    def find(self, picture: np.ndarray) -> list[Box]:
+        """Return the faces of a picture, uint8 [h, w, 3] in OpenCV's order of colours, the largest first."""
+
+
+class Haar:
+    """OpenCV's cascade of Haar features (Viola & Jones 2001), as it stood behind the collection of FER2013."""
+
+    def __init__(self, min_face: int) -> None:
+        self._cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / HAAR))
+        self._least = (min_face, min_face)
+
+    def find(self, picture: np.ndarray) -> list[Box]:
+        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        found = self._cascade.detectMultiScale(grey, STEP, NEIGHBOURS, minSize=self._least)
+        return _largest_first([Box(*map(int, box)) for box in found])
+
+
+class YuNet:
+    """A small network (Wu, Peng & Yu 2023, "YuNet: A Tiny Millisecond-level Face Detector") from a file."""
+
+    def __init__(self, path: Path, min_face: int) -> None:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; expected `haar`, or YuNet as face_detection_yunet_2023mar.onnx")
+        try:
+            self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), SURE)
+        except cv2.error as error:
+            raise UserError(f"{path}: not a YuNet that OpenCV can load ({' '.join(str(error).split())})") from error
+        self._least = min_face
+
+    def find(self, picture: np.ndarray) -> list[Box]:
+        height, width = picture.shape[:2]
+        self._network.setInputSize((width, height))
+        _, found = self._network.detect(picture)
+        boxes = [] if found is None else [_square(*map(float, face[:4])) for face in found]
+        return _largest_first([box for box in boxes if box.width >= self._least])
+
+
+def open_detector(name: str, min_face: int) -> Detector:
+    """Return the detector of a name, `haar`, or of a file; smaller faces than `min_face` pixels are left out.
+
+    Raises:
+        UserError: there is none, or the size is none.
+    """
+    if min_face < 1:
+        raise UserError(f"--min-face: found {min_face}, expected 1 pixel or more")
+    return Haar(min_face) if name == "haar" else YuNet(Path(name), min_face)
+
+
+def _square(left: float, top: float, width: float, height: float) -> Box:
+    """Return a square around the middle of a box, as wide as it is high: what networks here have learnt on."""
+    side = max(width, height)
+    return Box(round(left + (width - side) / 2), round(top + (height - side) / 2), round(side), round(side))
+
+
+def _largest_first(boxes: list[Box]) -> list[Box]:
+    return sorted(boxes, key=lambda box: -box.width * box.height)

@@ -1,0 +1,63 @@
+"""What is seen in pictures: `python -m serve.image FILE… [--out FOLDER]`."""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from serve.drawing import draw
+from serve.frames import read_picture
+from serve.looking import Seen, Watcher
+from serve.options import add_looking, watcher
+from serve.records import records
+from serve.tracking import Tracker
+from tasks.common.console import say
+from tasks.common.errors import UserError, command
+from tasks.common.files import replacing
+
+
+@command
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m serve.image", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the pictures with what is seen drawn on them")
+    add_looking(parser)
+    options = parser.parse_args()
+    looking = watcher(options)
+    with records(options.json, options.csv) as written:
+        for number, path in enumerate(options.files):
+            picture = read_picture(path)
+            faces = _alone(looking).look(picture, 0.0)
+            written.write(0.0, number, faces)
+            say(f"{path}: {_told(faces)}")
+            if options.out:
+                write_picture(options.out / f"{path.stem}.png", draw(picture, faces))
+
+
+def _alone(looking: Watcher) -> Watcher:
+    """Return the same for a picture that has nothing to do with the one before."""
+    return Watcher(looking.predictor, looking.detector, Tracker(0.0))
+
+
+def _told(faces: list[Seen]) -> str:
+    if not faces:
+        return "no face found; a smaller --min-face or another --detector may find one"
+    return "; ".join(f"{face.label} {face.confidence:.0%} at {face.box.left},{face.box.top}" for face in faces)
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write a picture, uint8 [h, w, 3], as PNG.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    got, content = cv2.imencode(".png", picture)
+    if not got:
+        raise UserError(f"{path}: the picture can't be encoded")
+    with replacing(path) as beside:
+        beside.write_bytes(content.tobytes())
+
+
+if __name__ == "__main__":
+    main()

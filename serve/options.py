@@ -1,0 +1,41 @@
+"""What the commands for pictures, video and camera take alike."""
+
+import argparse
+from pathlib import Path
+
+from serve.detector import open_detector
+from serve.looking import Watcher
+from serve.predictor import open_predictor
+from serve.tracking import Tracker
+from tasks.common.errors import UserError
+
+
+def add_looking(parser: argparse.ArgumentParser) -> None:
+    """Add what decides how faces are found and judged."""
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a model.onnx; by default the registry's champion")
+    parser.add_argument("--detector", default="haar", metavar="NAME", help="haar, or the file of a YuNet")
+    parser.add_argument("--min-face", type=int, default=48, metavar="PIXELS", help="smaller faces are left out (48)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write a JSON line for every face of every frame")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table of the same")
+
+
+def add_moving(parser: argparse.ArgumentParser) -> None:
+    """Add what belongs to things that move."""
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the video with what is seen drawn on it (.mp4)")
+    parser.add_argument("--timeline", type=Path, metavar="FILE", help="write a chart of the emotions over time (.png)")
+    parser.add_argument(
+        "--settle", type=float, default=0.4, metavar="SECONDS", help="in which a change shows to two thirds; 0: at once"
+    )
+
+
+def watcher(options: argparse.Namespace) -> Watcher:
+    """Return what looks at frames as the options say.
+
+    Raises:
+        UserError: network, detector or a number can't be used.
+    """
+    settle = getattr(options, "settle", 0.0)
+    if settle < 0:
+        raise UserError(f"--settle: found {settle}, expected 0 seconds or more")
+    detector = open_detector(options.detector, options.min_face)
+    return Watcher(open_predictor(options.model), detector, Tracker(settle))

@@ -1,0 +1,59 @@
+"""What was seen, as JSON lines and as CSV: a line for every face of every frame."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final, TextIO
+
+from model.labels import LABELS
+from serve.looking import Seen
+
+COLUMNS: Final = ("time", "frame", "face", "left", "top", "width", "height", "brightness", "label", *LABELS)
+
+
+class Records:
+    """Writes what is seen to up to two files."""
+
+    def __init__(self, lines: TextIO | None, table: TextIO | None) -> None:
+        self._lines = lines
+        self._table = csv.writer(table) if table else None
+        if self._table:
+            self._table.writerow(COLUMNS)
+
+    def write(self, time: float, frame: int, faces: Sequence[Seen]) -> None:
+        """Write the faces of a frame, at a time in seconds."""
+        for face in faces:
+            shares = [round(float(share), 4) for share in face.probabilities]
+            row = [round(time, 3), frame, face.number, *face.box, round(face.brightness, 1), face.label]
+            if self._table:
+                self._table.writerow([*row, *shares])
+            if self._lines:
+                told = dict(zip(COLUMNS, row, strict=False)) | {"probabilities": dict(zip(LABELS, shares, strict=True))}
+                self._lines.write(json.dumps(told) + "\n")
+
+
+@contextmanager
+def records(lines: Path | None, table: Path | None) -> Iterator[Records]:
+    """Open the files beside where they are to be, and put them there at the end, also where the block raises.
+
+    What was seen until then is whole lines, and worth keeping.
+    """
+    with ExitStack() as stack:
+        files = [stack.enter_context(_beside(path)) if path else None for path in (lines, table)]
+        yield Records(*files)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[TextIO]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        try:
+            yield file
+        finally:
+            file.flush()
+            os.fsync(file.fileno())
+            part.replace(path)

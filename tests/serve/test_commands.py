@@ -1,0 +1,106 @@
+"""Pictures, video and camera as users call them."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from model.labels import LABELS
+from tests.conftest import ROOT
+from tests.serve.conftest import FPS
+
+
+def serve(folder, what, *words, code=0):
+    command = [sys.executable, "-m", f"serve.{what}", *map(str, words)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_picture_is_answered_drawn_on_and_noted(network, picture, tmp_path):
+    said = serve(
+        tmp_path, "image", picture, "--model", network, "--out", "seen", "--json", "seen.jsonl", "--csv", "seen.csv"
+    )
+    (told,) = lines(tmp_path / "seen.jsonl")
+    assert f"{told['label']} {max(told['probabilities'].values()):.0%} at {told['left']},{told['top']}" in said
+    assert list(told["probabilities"]) == list(LABELS)
+    (row,) = csv.DictReader((tmp_path / "seen.csv").open())
+    assert {name: float(row[name]) for name in LABELS} == told["probabilities"]
+    drawn, before = cv2.imread(str(tmp_path / "seen" / "astronaut.png")), cv2.imread(str(picture))
+    assert drawn.shape == before.shape
+    assert (drawn != before).any()
+
+
+def test_a_video_s_face_is_seen_when_and_where_it_is(network, film, tmp_path):
+    said = serve(
+        tmp_path, "video", film, "--model", network, "--json", "s.jsonl", "--out", "seen.mp4", "--timeline", "t.png"
+    )
+    told = lines(tmp_path / "s.jsonl")
+    assert {one["face"] for one in told} == {1}
+    times = [one["time"] for one in told]
+    assert min(times) == pytest.approx(1.0, abs=0.11)
+    assert max(times) == pytest.approx(2.0, abs=0.11)
+    assert len(told) >= 0.8 * FPS
+    lefts = [one["left"] for one in told]
+    assert lefts[-1] - lefts[0] == pytest.approx(4 * (len(told) - 1), abs=12)
+    assert "60 frames at" in said
+    seen = cv2.VideoCapture(str(tmp_path / "seen.mp4"))
+    assert seen.get(cv2.CAP_PROP_FRAME_COUNT) == 60
+    assert (tmp_path / "t.png").read_bytes()[:4] == b"\x89PNG"
+    assert not [path for path in tmp_path.iterdir() if ".part" in path.name]
+
+
+def test_every_nth_frame_has_its_own_time(network, film, tmp_path):
+    serve(tmp_path, "video", film, "--model", network, "--json", "s.jsonl", "--every", "5")
+    told = lines(tmp_path / "s.jsonl")
+    assert {one["frame"] % 5 for one in told} == {0}
+    assert all(one["time"] == pytest.approx(one["frame"] / FPS, abs=0.001) for one in told)
+
+
+def test_a_video_that_is_cut_short_is_seen_as_far_as_it_goes_and_that_is_said(network, tmp_path):
+    writer = cv2.VideoWriter(str(tmp_path / "cut.avi"), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (64, 48))
+    for index in range(60):
+        writer.write(np.full((48, 64, 3), index * 4, np.uint8))
+    writer.release()
+    whole = (tmp_path / "cut.avi").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(whole[: len(whole) // 2])
+    said = serve(tmp_path, "video", "cut.avi", "--model", network)
+    assert "of the 60 frames that it says to have; cut short?" in said
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "sentence"),
+    [
+        ("image", ["none.png"], "none.png: No such file or directory; expected a picture"),
+        ("image", ["broken.png"], "broken.png: not a picture, or a damaged one; expected jpg, png, bmp or webp"),
+        ("video", ["none.mp4"], "none.mp4: no such file; expected a video"),
+        ("video", ["broken.mp4"], "broken.mp4: not a video that OpenCV can play, or a damaged one"),
+        ("video", ["broken.mp4", "--every", "0"], "--every: found 0, expected 1 or more"),
+        ("camera", ["63"], "camera 63: can't be opened; is it plugged in"),
+        ("camera", ["--max-fps", "0"], "--max-fps: found 0.0, expected more than 0"),
+        ("camera", ["broken.mp4"], "broken.mp4: can't be opened"),
+    ],
+)
+def test_what_cannot_be_seen_ends_with_one_sentence(network, tmp_path, what, words, sentence):
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    said = serve(tmp_path, what, *words, "--model", network, code=1)
+    assert sentence in said
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].startswith("error: ")
+
+
+def test_a_stream_is_a_camera(network, film, tmp_path):
+    said = serve(tmp_path, "camera", film, "--model", network, "--json", "s.jsonl", "--max-fps", "1e9")
+    assert "60 frames at" in said
+    assert {one["face"] for one in lines(tmp_path / "s.jsonl")} == {1}
