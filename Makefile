@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run data experiments tune leaderboard promote rollback import-run remote doctor server deploy worker test reliability audit lint lock clean
+.PHONY: help setup run data experiments tune leaderboard promote rollback import-run remote doctor server deploy worker test reliability audit browser lint lock clean
 
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -88,6 +88,11 @@ reliability: $(READY) ## Break what can break, in tests, and write docs/reliabil
 audit: $(READY) ## Look for known holes in the locked packages (asks PyPI), and for risky code in ours
 	@bandit --quiet --recursive --severity-level medium model tasks flows bench
 	@pip-audit --requirement $(LOCK) --require-hashes --disable-pip --strict --progress-spinner off
+
+browser: $(READY) ## Bring Chromium for the tests of the page: Debian's where that may be installed, else Playwright's own
+	@command -v chromium >/dev/null || \
+		{ test "$$(id -u)" = 0 && apt-get install --yes --quiet --no-install-recommends chromium >/dev/null 2>&1; } || \
+		python -m playwright install chromium
 
 lint: $(READY) ## Lint and types alone
 	@ruff check .

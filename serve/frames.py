@@ -55,15 +55,15 @@ def read_picture(path: Path) -> np.ndarray:
     return decode_picture(content, str(path))
 
 
-def decode_picture(content: bytes, name: str) -> np.ndarray:
-    """Return the picture that a file's bytes hold, as `read_picture`; `name` stands in errors."""
+def decode_picture(content: bytes, name: str, most: int = MAX_PIXELS) -> np.ndarray:
+    """Return the picture that a file's bytes hold, of at most so many pixels; `name` is for errors."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:  # it tells the size before room is made
             width, height = image.size
     except Exception as error:  # Pillow raises what its formats raise
         raise UserError(f"{name}: not a picture, or a damaged one; expected jpg, png, bmp or webp") from error
-    if width * height > MAX_PIXELS:
-        raise UserError(f"{name}: found {width}x{height} pixels, expected at most {MAX_PIXELS:,} in all")
+    if width * height > most:
+        raise UserError(f"{name}: found {width}x{height} pixels, expected at most {most:,} in all")
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise UserError(f"{name}: not a picture, or a damaged one; expected jpg, png, bmp or webp")

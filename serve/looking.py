@@ -1,6 +1,6 @@
 """From a frame to what is seen in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -31,6 +31,10 @@ class Seen:
     def label(self) -> str:
         """The likeliest label."""
         return LABELS[int(self.probabilities.argmax())]
+
+    def scaled(self, factor: float) -> "Seen":
+        """Return the same in a picture that is so many times larger."""
+        return self if factor == 1 else replace(self, box=Box(*(round(value * factor) for value in self.box)))
 
     @property
     def confidence(self) -> float:

@@ -120,6 +120,6 @@ def open_predictor(model: Path | None, *, threads: int = 1) -> Predictor:
     if model is None:
         return champion(threads=threads)
     try:
-        return Predictor(model.read_bytes(), str(model), threads=threads)
+        return Predictor(model.read_bytes(), model.name, threads=threads)
     except OSError as error:
         raise UserError(f"{model}: {error.strerror}; expected the model.onnx of a version") from error

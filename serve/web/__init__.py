@@ -1,0 +1,1 @@
+"""A page that looks through the browser's camera."""

@@ -1,0 +1,47 @@
+"""A page that looks through the browser's camera: `python -m serve.web`, then http://127.0.0.1:8000."""
+
+import argparse
+import os
+from pathlib import Path
+
+import uvicorn
+
+from serve.web.app import make_app
+from serve.web.corrections import Corrections
+from serve.web.eyes import Eyes
+from serve.web.guard import Guard, check_host
+from serve.web.limits import FRAME
+from serve.web.metrics import Metrics
+from tasks.common.console import say
+from tasks.common.errors import command
+
+
+@command
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m serve.web", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="what to listen on; others than this machine need --token")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--token", default=os.environ.get("FACIAL_EMOTION_TOKEN"), help="who knows it may look")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a model.onnx; by default the registry's champion")
+    parser.add_argument("--detector", default="haar", metavar="NAME", help="haar, or the file of a YuNet")
+    parser.add_argument("--min-face", type=int, default=48, metavar="PIXELS", help="smaller faces are left out (48)")
+    parser.add_argument("--corrections", type=Path, metavar="FOLDER", help="keep faces that somebody puts right there")
+    options = parser.parse_args()
+    check_host(options.host, options.token)
+    eyes = Eyes(options.model, options.detector, options.min_face, Metrics())
+    app = make_app(eyes, Corrections(options.corrections), Guard(options.token))
+    say(f"http://{options.host}:{options.port}/ looks with {eyes.version}; frames are forgotten at once")
+    # Twice: a frame that is too large is told so, and one that is much larger ends the connection.
+    uvicorn.run(
+        app,
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        access_log=False,
+        ws_max_size=2 * FRAME,
+        ws_max_queue=2,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The page in a real browser, whose camera plays a video of a real face."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.serve.pages import browser, serving
+from tests.tasks.ingest.stores import free_port
+
+CHROMIUM = browser()
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: `make browser` brings one")
+
+
+@pytest.fixture(scope="module")
+def camera(portrait: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the fake camera shows: a person who moves, as JPEGs one after the other."""
+    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    face = cv2.resize(portrait[0:300, 60:360], (440, 440))
+    with path.open("wb") as file:
+        for index in range(40):
+            frame = np.full((480, 640, 3), 80, np.uint8)
+            frame[20:460, 20 + 4 * index : 460 + 4 * index] = face
+            file.write(cv2.imencode(".jpg", frame)[1].tobytes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium(camera: Path) -> Iterator[Browser]:
+    fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", *fake, f"--use-file-for-fake-video-capture={camera}"],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page that fails the test where a script or a rule of the page's own policy does."""
+    size, scheme = getattr(request, "param", ((1100, 900), "light"))
+    context = chromium.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, permissions=["camera"]
+    )
+    opened, faults = context.new_page(), []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    yield opened
+    context.close()
+    assert not faults
+
+
+@pytest.fixture(scope="module")
+def address(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving("--model", network, "--corrections", tmp_path_factory.mktemp("kept")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("page", [((1100, 900), "light"), ((390, 844), "dark")], indirect=True, ids=["wide", "phone"])
+def test_the_camera_s_face_gets_a_box_and_bars_and_the_timeline_moves(page, address):
+    page.goto(address)
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+    expect(page.locator(".face progress")).to_have_count(7)
+    shares = page.locator(".face progress").evaluate_all("all => all.map(one => one.value)")
+    assert sum(shares) == pytest.approx(1, abs=0.01)
+    drawn = (
+        "() => new Uint32Array(overlay.getContext('2d').getImageData(0, 0, overlay.width, overlay.height).data.buffer)"
+    )
+    assert page.evaluate(f"({drawn})().some(pixel => pixel)")
+    before = int(page.locator("#timeline").get_attribute("data-moments") or 0)
+    page.wait_for_function(f"Number(timeline.dataset.moments) > {before + 3}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Stop camera").click()
+    expect(page.locator(".face")).to_have_count(0)
+
+
+def test_a_dropped_picture_and_a_chosen_video_are_answered(page, address, picture, film):
+    page.goto(address)
+    expect(page.locator("#status")).to_have_text("connected")
+    page.locator("#file").set_input_files(picture)
+    expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+    expect(page.locator("#status")).to_have_text(re.compile(r"model\.onnx · 1 face · \d+ ms"))
+    content = list(picture.read_bytes())
+    page.evaluate(
+        """content => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(content)], "dropped.png", { type: "image/png" }));
+            document.getElementById("stage").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+        }""",
+        content,
+    )
+    expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+
+
+def test_what_is_no_picture_is_said_on_the_page(page, address, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    page.goto(address)
+    page.locator("#file").set_input_files(tmp_path / "broken.png")
+    expect(page.locator("#status")).to_contain_text("not a picture, or a damaged one")
+
+
+def test_a_correction_is_kept_by_button_and_by_key(page, address, picture):
+    page.goto(address)
+    page.locator("#file").set_input_files(picture)
+    expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+    page.get_by_role("button", name="5 sad").click()
+    expect(page.locator("#kept")).to_have_text(re.compile(r"kept as sad/\w+\.png"))
+    page.locator("h1").click()
+    page.keyboard.press("4")
+    expect(page.locator("#kept")).to_have_text(re.compile(r"kept as happy/\w+\.png"))
+
+
+def test_a_lost_connection_comes_back(page, network):
+    port = free_port()
+    with serving("--model", network, port=port) as own:
+        page.goto(own)
+        page.get_by_role("button", name="Start camera").click()
+        expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+        expect(page.locator("#correct")).to_be_hidden()
+    expect(page.locator("#status")).to_have_text(re.compile("connection lost"), timeout=10_000)
+    with serving("--model", network, port=port):
+        expect(page.locator("#status")).to_have_text(re.compile("1 face"), timeout=20_000)
+        time.sleep(0.2)
