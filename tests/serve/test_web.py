@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 from tests.serve.pages import serving
 
 TOKEN = "a-token-that-nobody-guesses"  # noqa: S105
+EVERYBODY = "0.0.0.0"  # noqa: S104
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +196,7 @@ def test_other_sites_and_foreign_names_are_refused(address, headers):
 
 
 def test_with_a_token_only_who_knows_it_looks(network, photo):
-    with serving("--model", network, "--host", "0.0.0.0", "--token", TOKEN) as own:  # noqa: S104
+    with serving("--model", network, "--host", EVERYBODY, "--token", TOKEN) as own:
         assert httpx.post(f"{own}/api/picture", content=photo).status_code == 401
         assert httpx.get(f"{own}/?token=wrong").status_code == 401
         assert httpx.get(f"{own}/healthz").text == "ok"
@@ -211,8 +212,8 @@ def test_with_a_token_only_who_knows_it_looks(network, photo):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--host", "0.0.0.0"], "others could look through this page; give --token"),
-        (["--host", "0.0.0.0", "--token", "short"], "of at least 16 characters"),
+        (["--host", EVERYBODY], "others could look through this page; give --token"),
+        (["--host", EVERYBODY, "--token", "short"], "of at least 16 characters"),
         (["--model", "none.onnx"], "none.onnx: No such file or directory"),
         (["--detector", "yolo"], "yolo: no such file; expected `haar`"),
     ],
