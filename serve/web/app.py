@@ -39,7 +39,8 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 
 def make_app(eyes: Eyes, corrections: Corrections, guard: Guard) -> FastAPI:
     """Return the server as an ASGI application."""
-    app = FastAPI(title="Facial emotion, live", version="1", description="Frames are looked at and forgotten.")
+    # FastAPI's own pages of the description would load scripts from elsewhere.
+    app = FastAPI(title="Facial emotion, live", version="1", docs_url=None, redoc_url=None)
 
     @app.middleware("http")
     async def guarded(request: Request, call_next: Next) -> Response:
