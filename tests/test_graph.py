@@ -81,6 +81,10 @@ def test_rooms_keep_to_themselves():
     for path in (ROOT / "model").rglob("*.py"):
         packages = {name.partition(".")[0] for name in imported(path)}
         assert not packages & {"tasks", "flows", "dvc", "prefect", "pandas"}, path
+    for path in (ROOT / "serve").rglob("*.py"):
+        packages = {name.partition(".")[0] for name in imported(path)}
+        assert not packages & {"flows", "dvc", "prefect", "keras", "tensorflow"}, path
+        assert {name for name in imported(path) if name.startswith("model.")} <= {"model.labels", "model.labels.LABELS"}
     steps = {entry(stage) for stage in STAGES.values()}
     for step in steps:
         for path in closure(step):
