@@ -1,12 +1,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import pytest
 import tensorflow as tf
 
-from model.devices import DeviceError, set_up, what_is_missing
+from model.devices import DeviceError, computes_bfloat16, set_up, what_is_missing
 from tests.conftest import ROOT
 
 
@@ -20,8 +21,13 @@ def test_auto_takes_the_cpu_where_there_is_no_gpu(no_gpu):
     device = set_up("auto", mixed_precision=True, deterministic=False)
     assert device.kind == "cpu"
     assert str(device).startswith("CPU, ")
-    # Half precision is for GPUs alone.
-    assert keras.mixed_precision.dtype_policy().name == "float32"
+    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
+    half = "avx512_bf16" in flags or "amx_bf16" in flags
+    assert computes_bfloat16() is half
+    try:
+        assert keras.config.dtype_policy().name == ("mixed_bfloat16" if half else "float32")
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def test_a_gpu_that_is_asked_for_and_not_there_stops_with_what_is_missing(no_gpu):

@@ -13,8 +13,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import f1_score
 
 from model.labels import LABELS
+from model.predicting import load_network, predict
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.params import Params, check_params
@@ -91,6 +93,17 @@ def test_a_run_leaves_model_history_and_figures_and_no_backup(uninterrupted):
     }
     assert curves | {"outputs/model.keras", "metrics/training.json"} <= files
     assert not list((uninterrupted / paths.BACKUPS).iterdir())
+
+
+def test_what_is_left_computes_in_single_precision_whatever_it_was_trained_in(uninterrupted):
+    """The defaults train in half precision where the processor has it."""
+    network = load_network(uninterrupted / paths.MODEL)
+    assert {layer.compute_dtype for layer in network.layers if layer.weights} == {"float32"}
+    faces, split = read_faces(uninterrupted / paths.FACES), read_split(uninterrupted / paths.SPLIT)
+    own = labelled(faces, split, "validation")
+    said = predict(network, own.faces, batch_size=32).argmax(axis=1)
+    f1 = json.loads((uninterrupted / paths.TRAINING).read_text())["val_macro_f1"]
+    assert f1_score(own.labels, said, labels=range(7), average="macro", zero_division=0) == pytest.approx(f1)
 
 
 def cost(folder):
