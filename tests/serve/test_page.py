@@ -112,6 +112,7 @@ def test_what_is_no_picture_is_said_on_the_page(page, address, tmp_path):
 
 def test_a_correction_is_kept_by_button_and_by_key(page, address, picture):
     page.goto(address)
+    expect(page.locator("#status")).to_have_text("connected")
     page.locator("#file").set_input_files(picture)
     expect(page.locator(".face")).to_have_count(1, timeout=20_000)
     page.get_by_role("button", name="5 sad").click()

@@ -236,7 +236,8 @@ def test_crowd_votes_reach_the_training_faces_alone_and_make_a_run_of_its_own(tm
     votes = np.random.default_rng(0).integers(0, 5, (160, 10), dtype=np.uint8)
     workspace(tmp_path, votes)
     faces, split = read_faces(tmp_path / paths.FACES), read_split(tmp_path / paths.SPLIT)
-    shared, beside, plain = checked(vote_share=0.3), checked(vote_weight=1.0), checked()
+    shared = checked(vote_share=0.3, vote_weight=0.0)
+    beside, plain = checked(vote_weight=1.0), checked(vote_weight=0.0)
     train, validation = labelled(faces, split, "train", shared.train), labelled(faces, split, "validation")
     np.testing.assert_array_equal(train.targets, soft_targets(faces, 0.3)[:128])
     assert train.votes is validation.targets is validation.votes is None

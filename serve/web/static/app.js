@@ -256,10 +256,6 @@ async function begin() {
     button.onclick = () => correct(label);
     return button;
   }));
-  const [{ champion, versions }, keeps] = await Promise.all(
-    ["api/versions", "api/corrections"].map(async (path) => (await fetch(path)).json()));
-  $("version").append(...versions.map((name) => new Option(name === champion ? `${name} (champion)` : name, name, false, name === champion)));
-  $("correct").hidden = !keeps;
   $("camera").onclick = toggleCamera;
   $("file").onchange = (event) => event.target.files[0] && open(event.target.files[0]);
   $("version").onchange = () => { reconnect(); if (current?.kind === "picture") lookAt(shown.blob); };
@@ -274,8 +270,12 @@ async function begin() {
   addEventListener("resize", drawOverlay);
   addEventListener("keydown", (event) => {
     const label = LABELS[Number(event.key) - 1];
-    if (keeps && label && !event.target.closest("select, input")) correct(label);
+    if (!$("correct").hidden && label && !event.target.closest("select, input")) correct(label);
   });
+  const [{ champion, versions }, keeps] = await Promise.all(
+    ["api/versions", "api/corrections"].map(async (path) => (await fetch(path)).json()));
+  $("version").append(...versions.map((name) => new Option(name === champion ? `${name} (champion)` : name, name, false, name === champion)));
+  $("correct").hidden = !keeps;
   connect();
   look();
 }
