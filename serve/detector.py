@@ -9,6 +9,8 @@ import numpy as np
 from tasks.common.errors import UserError
 
 HAAR: Final = "haarcascade_frontalface_default.xml"
+WINDOW: Final = 24
+"""Pixels of the smallest face that the cascade can find."""
 STEP: Final = 1.2
 """Between two sizes of face that the cascade looks for."""
 NEIGHBOURS: Final = 5
@@ -50,12 +52,17 @@ class Haar:
 
     def __init__(self, min_face: int) -> None:
         self._cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / HAAR))
-        self._least = (min_face, min_face)
+        # The cascade's own window is 24 pixels wide: where faces are larger, a smaller picture shows as much of them.
+        self._shrink = max(1.0, min_face / WINDOW)
+        self._least = (max(WINDOW, round(min_face / self._shrink)),) * 2
 
     def find(self, picture: np.ndarray) -> list[Box]:
         grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        if self._shrink > 1:
+            size = max(1, round(grey.shape[1] / self._shrink)), max(1, round(grey.shape[0] / self._shrink))
+            grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         found = self._cascade.detectMultiScale(grey, STEP, NEIGHBOURS, minSize=self._least)
-        return _largest_first([Box(*map(int, box)) for box in found])
+        return _largest_first([Box(*(round(value * self._shrink) for value in box)) for box in found])
 
 
 class YuNet:

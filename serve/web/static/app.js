@@ -34,7 +34,10 @@ function connect() {
   const own = new WebSocket(address);
   socket = own;
   own.onopen = () => { pause = 500; waiting = false; say("connected"); };
-  own.onmessage = (event) => { waiting = false; answer(JSON.parse(event.data)); };
+  own.onmessage = (event) => {
+    waiting = false;
+    if (current?.kind === "moving") answer(JSON.parse(event.data)); // else it is late: the camera has been stopped
+  };
   own.onclose = (event) => {
     if (own !== socket) return;
     say(event.reason || "connection lost; trying again");
