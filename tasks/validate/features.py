@@ -74,5 +74,8 @@ def class_shares(counts: np.ndarray) -> np.ndarray:
 
 def _mean_and_std(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     flat = pixels.reshape(len(pixels), -1)
-    batches = [flat[start : start + BATCH].astype(np.float32) for start in range(0, len(flat), BATCH)]
-    return np.concatenate([b.mean(axis=1) for b in batches]), np.concatenate([b.std(axis=1) for b in batches])
+    mean, std = np.empty(len(flat), np.float32), np.empty(len(flat), np.float32)
+    for start in range(0, len(flat), BATCH):
+        batch = flat[start : start + BATCH].astype(np.float32)
+        mean[start : start + BATCH], std[start : start + BATCH] = batch.mean(axis=1), batch.std(axis=1)
+    return mean, std
