@@ -63,7 +63,7 @@ def test_four_thousand_faces_go_from_source_to_verdict(tmp_path):
     source = export(tmp_path, "--rows", "4000")
     folder = tmp_path / "workspace"
     folder.mkdir()
-    make(folder, {"train": {"epochs": 2}})
+    make(folder, {"train": {"epochs": 4}})
     run(folder, "python", "-m", "tasks.ingest", str(source))
     run(folder, "dvc", "repro")
     scores = json.loads((folder / paths.SCORES).read_text())
@@ -71,4 +71,4 @@ def test_four_thousand_faces_go_from_source_to_verdict(tmp_path):
     assert scores["accuracy"] > 0.25  # more than always saying happy
     assert verdict["verdict"] == "not comparable"
     assert any("capstone" in reason and "split.strategy" in reason for reason in verdict["reasons"])
-    assert json.loads((folder / paths.TRAINING).read_text())["epochs"] == 2
+    assert json.loads((folder / paths.TRAINING).read_text())["epochs"] == 4
