@@ -148,8 +148,10 @@ def train_network(
     """
     fitting = fitting_of(params.train, params.augment)
     with device.scope:
-        # Layers are numbered from 1 again, whether or not a canary came before.
+        # Layers are numbered from 1 again, whether or not a canary came before; Keras forgets the precision with it.
+        precision = keras.config.dtype_policy()
         keras.utils.clear_session()
+        keras.config.set_dtype_policy(precision)
         keras.utils.set_random_seed(params.train.seed)
         network = _network(params.model, train)
         done = fit(network, train, validation, fitting, backup=backup, watch=watch, devices=device.count)

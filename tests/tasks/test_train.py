@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score
 
+from model.devices import computes_bfloat16
 from model.labels import LABELS
 from model.predicting import load_network, predict
 from tasks.common import paths
@@ -95,14 +96,19 @@ def test_a_run_leaves_model_history_and_figures_and_no_backup(uninterrupted):
     assert not list((uninterrupted / paths.BACKUPS).iterdir())
 
 
-def test_what_is_left_computes_in_single_precision_whatever_it_was_trained_in(uninterrupted):
-    """The defaults train in half precision where the processor has it."""
-    network = load_network(uninterrupted / paths.MODEL)
+def test_half_precision_is_what_trains_and_what_is_left_computes_in_single_precision(uninterrupted, tmp_path):
+    folder = workspace(tmp_path, mixed_precision=True)
+    code, said = finish(folder)
+    assert code == 0, said
+    assert f"this CPU computes in {'bfloat16' if computes_bfloat16() else 'float32 alone'}" in said
+    losses = [(one / paths.HISTORY / "plots/metrics/train/loss.tsv").read_bytes() for one in (uninterrupted, folder)]
+    assert (losses[0] != losses[1]) is computes_bfloat16()
+    network = load_network(folder / paths.MODEL)
     assert {layer.compute_dtype for layer in network.layers if layer.weights} == {"float32"}
-    faces, split = read_faces(uninterrupted / paths.FACES), read_split(uninterrupted / paths.SPLIT)
+    faces, split = read_faces(folder / paths.FACES), read_split(folder / paths.SPLIT)
     own = labelled(faces, split, "validation")
     said = predict(network, own.faces, batch_size=32).argmax(axis=1)
-    f1 = json.loads((uninterrupted / paths.TRAINING).read_text())["val_macro_f1"]
+    f1 = json.loads((folder / paths.TRAINING).read_text())["val_macro_f1"]
     assert f1_score(own.labels, said, labels=range(7), average="macro", zero_division=0) == pytest.approx(f1)
 
 
