@@ -86,7 +86,7 @@ reliability: $(READY) ## Break what can break, in tests, and write docs/reliabil
 	@python -m pytest -m fault --reliability docs/reliability.md
 
 audit: $(READY) ## Look for known holes in the locked packages (asks PyPI), and for risky code in ours
-	@bandit --quiet --recursive --severity-level medium model tasks flows bench
+	@bandit --quiet --recursive --severity-level medium model tasks flows serve bench
 	@pip-audit --requirement $(LOCK) --require-hashes --disable-pip --strict --progress-spinner off
 
 browser: $(READY) ## Bring Chromium for the tests of the page: Debian's where that may be installed, else Playwright's own

@@ -10,6 +10,7 @@ from typing import Final, TextIO
 
 from model.labels import LABELS
 from serve.looking import Seen
+from tasks.common.errors import UserError
 
 COLUMNS: Final = ("time", "frame", "face", "left", "top", "width", "height", "brightness", "label", *LABELS)
 
@@ -48,9 +49,13 @@ def records(lines: Path | None, table: Path | None) -> Iterator[Records]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[TextIO]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = part.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise UserError(f"{path}: can't be written ({error.strerror}); name another file") from error
+    with opened as file:
         try:
             yield file
         finally:

@@ -14,9 +14,9 @@ import pytest
 
 HEAD: Final = """# What was broken on purpose, and what was seen
 
-Written by the tests: `make reliability` runs those that break something and writes this page. Each of them checks that
-the earlier data, champion and cache are whole afterwards, that what is said is one sentence that tells what to do, and
-that the next try succeeds.
+Written by the tests: `make reliability` runs those that break something and writes this page. Between them they check
+that the earlier data, champion and cache are whole afterwards, that what is said is one sentence that tells what to do,
+and that another try succeeds where it can.
 
 | where | what was broken | what was seen |
 | --- | --- | --- |

@@ -1,4 +1,4 @@
-"""A small residual network that two CPU cores train in half an hour."""
+"""A small residual network, made for CPUs."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -68,7 +68,7 @@ def fit(
 
     Args:
         network: a model of `model.networks.build`.
-        train: faces that are shuffled and augmented; with votes, a second output learns them and is then left out.
+        train: shuffled and augmented; where it has votes, a second output learns them and is then left out.
         validation: faces that choose the best epoch.
         fitting: the recipe.
         backup: what to go on from where it is there, and to write after each epoch.
@@ -79,8 +79,7 @@ def fit(
         TrainingError: the loss is not a finite number, the devices can't share a batch, or the faces start too small.
     """
     feed = _Feed(train, validation, fitting, network.input_shape[1], devices)
-    if train.votes is not None:
-        network = with_votes(network, train.votes.shape[1])
+    network = network if train.votes is None else with_votes(network, train.votes.shape[1])
     learners = _Learners(network, fitting, steps=fitting.epochs * len(feed.training(0)))
     progress = _resume(network, backup, watch)
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):

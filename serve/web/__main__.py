@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import socket
 from pathlib import Path
 
 import uvicorn
@@ -13,7 +14,7 @@ from serve.web.guard import Guard, check_host
 from serve.web.limits import FRAME
 from serve.web.metrics import Metrics
 from tasks.common.console import say
-from tasks.common.errors import command
+from tasks.common.errors import UserError, command
 
 
 @command
@@ -30,6 +31,7 @@ def main() -> None:
     check_host(options.host, options.token)
     eyes = Eyes(options.model, options.detector, options.min_face, Metrics())
     app = make_app(eyes, Corrections(options.corrections), Guard(options.token))
+    check_port(options.host, options.port)
     say(f"http://{options.host}:{options.port}/ looks with {eyes.version}; frames are forgotten at once")
     # Twice: a frame that is too large is told so, and one that is much larger ends the connection.
     uvicorn.run(
@@ -41,6 +43,19 @@ def main() -> None:
         ws_max_size=2 * FRAME,
         ws_max_queue=2,
     )
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise UserError where nobody can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise UserError(
+                f"--host {host} --port {port}: {error}; name another port, or end what listens there"
+            ) from error
 
 
 if __name__ == "__main__":

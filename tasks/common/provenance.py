@@ -66,7 +66,7 @@ class Provenance(BaseModel):
     sha256: str
     """Of the source's bytes; of a folder: of its sorted names and their bytes; of several sources: of their sums."""
     synthetic: bool
-    """True for drawn faces: their scores say nothing of FER2013."""
+    """True where any of the faces are drawn: their scores say nothing of FER2013."""
     fingerprint: str
     """`Faces.fingerprint()` of the table."""
     rows: int
@@ -82,9 +82,11 @@ class Provenance(BaseModel):
     """Images by a label that is none of the seven; they did not become faces."""
     parts: tuple[Part, ...] = ()
     """Of several sources."""
+    crowd_labels: bool = False
+    """Whether the labels are the majorities of the votes, and not those of the source; of several, of the first."""
 
 
-_LATER: Final = ("origin", "dropped", "parts")
+_LATER: Final = ("origin", "dropped", "parts", "crowd_labels")
 """Fields that came after data was pinned: where they hold nothing they are not written, so that it stays the same."""
 
 

@@ -20,7 +20,7 @@ from tasks.ingest.combine import combined
 from tasks.ingest.publish import pin, publish, workspace
 from tasks.ingest.registry import read_source
 from tasks.ingest.sets import SETS
-from tasks.ingest.source import USUAL, BadRows, Wanted
+from tasks.ingest.source import USUAL, BadRows, Source, Wanted
 from tasks.ingest.votes import join_votes, labelled_by_crowd
 
 LEAST: Final = 16
@@ -69,29 +69,35 @@ def ingest(
             first = labelled_by_crowd(first)
         rest = [read_source(one, bad, work / str(n), wanted) for n, one in enumerate(add, 1)]
         read, parts = combined([first, *rest])
-        provenance = Provenance(
-            source=read.name,
-            layout=read.layout,
-            sha256=read.sha256,
-            synthetic=read.synthetic,
-            fingerprint=read.faces.fingerprint(),
-            rows=len(read.faces),
-            labels=_counts(LABELS, np.array(LABELS)[read.faces.emotion]),
-            usages=_counts(USAGES, read.faces.usage),
-            left_out=tuple(bad.left_out),
-            votes=votes_source,
-            origin=read.origin,
-            dropped=read.dropped,
-            parts=parts,
+        known = _known(read, bad).model_copy(
+            update={"votes": votes_source, "crowd_labels": crowd_labels, "parts": parts}
         )
-        publish(read.faces, provenance)
-    return provenance
+        publish(read.faces, known)
+    return known
+
+
+def _known(read: Source, bad: BadRows) -> Provenance:
+    """Return what a source tells of itself."""
+    return Provenance(
+        source=read.name,
+        layout=read.layout,
+        sha256=read.sha256,
+        synthetic=read.synthetic,
+        fingerprint=read.faces.fingerprint(),
+        rows=len(read.faces),
+        labels=_counts(LABELS, np.array(LABELS)[read.faces.emotion]),
+        usages=_counts(USAGES, read.faces.usage),
+        left_out=tuple(bad.left_out),
+        origin=read.origin,
+        dropped=read.dropped,
+    )
 
 
 def report(provenance: Provenance, *, pinned: bool) -> None:
     """Say what was brought in, in a few lines."""
     kind = " (synthetic)" if provenance.synthetic else ""
     votes = f", votes of {provenance.votes.source}" if provenance.votes else ""
+    votes += ", whose majorities are the labels" if provenance.crowd_labels else ""
     say(f"{provenance.source}{kind}: {provenance.rows:,} faces, {_listed(provenance.usages)}{votes}")
     if provenance.parts:
         say(_listed({part.source: part.rows for part in provenance.parts}))

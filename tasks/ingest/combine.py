@@ -43,7 +43,7 @@ def combined(sources: Sequence[Source]) -> tuple[Source, tuple[Part, ...]]:
         faces=_stacked(sources, starts),
         rows=int(starts[-1]),
         challenge_order=False,
-        synthetic=all(source.synthetic for source in sources),
+        synthetic=any(source.synthetic for source in sources),
         dropped=dict(sorted(dropped.items())),
     )
     return table, tuple(

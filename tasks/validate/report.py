@@ -81,6 +81,8 @@ def _source(provenance: Provenance) -> Html:
     ]
     if provenance.votes:
         rows.append(("crowd votes", provenance.votes.source))
+    if provenance.crowd_labels:
+        rows.append(("labels", "the majorities of the crowd's votes"))
     rows += [("of them", f"{part.rows:,} of {part.source} ({part.layout})") for part in provenance.parts]
     if provenance.dropped:
         rows.append(("dropped", ", ".join(f"{label} {count:,}" for label, count in provenance.dropped.items())))

@@ -82,6 +82,7 @@ def test_a_video_that_is_cut_short_is_seen_as_far_as_it_goes_and_that_is_said(ne
     ("what", "words", "sentence"),
     [
         ("image", ["none.png"], "none.png: No such file or directory; expected a picture"),
+        ("image", ["broken.png", "--json", "broken.png/x.jsonl"], "broken.png/x.jsonl: can't be written"),
         ("image", ["broken.png"], "broken.png: not a picture, or a damaged one; expected jpg, png, bmp or webp"),
         ("video", ["none.mp4"], "none.mp4: no such file; expected a video"),
         ("video", ["broken.mp4"], "broken.mp4: not a video that OpenCV can play, or a damaged one"),

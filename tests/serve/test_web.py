@@ -226,6 +226,15 @@ def test_what_cannot_be_served_ends_with_one_sentence(network, words, sentence):
     assert "Traceback" not in done.stderr
 
 
+def test_a_port_that_is_taken_is_said(network, address):
+    port = address.rpartition(":")[2]
+    command = [sys.executable, "-m", "serve.web", "--model", str(network), "--port", port]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert f"--port {port}: [Errno" in done.stderr
+    assert "name another port, or end what listens there" in done.stderr
+
+
 def test_it_listens_on_this_machine_alone(address):
     with socket.socket() as probe:
         probe.settimeout(1)

@@ -35,16 +35,10 @@ def free_port() -> int:
 
 @contextmanager
 def s3_server() -> Iterator[int]:
-    """Run a server; yield its port."""
+    """Run moto's server; yield its port."""
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _until_it_listens(port)
+    with _running([sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)], port):
         yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 def rclone() -> str | None:
@@ -59,20 +53,23 @@ def rclone_server(folder: Path) -> Iterator[int]:
     """Run rclone's S3 server on a folder, whose folders are the buckets; yield its port. It heeds no conditions."""
     port, keys = free_port(), f"{CREDENTIALS['AWS_ACCESS_KEY_ID']},{CREDENTIALS['AWS_SECRET_ACCESS_KEY']}"
     command = [str(rclone()), "serve", "s3", "--addr", f"127.0.0.1:{port}", "--auth-key", keys, str(folder)]
+    with _running(command, port):
+        yield port
+
+
+@contextmanager
+def _running(command: list[str], port: int) -> Iterator[None]:
+    """Run a server for the time of the block, which begins as soon as it listens."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _until_it_listens(port)
-        yield port
+        for _ in range(600):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        yield
     finally:
         process.kill()
         process.wait()
-
-
-def _until_it_listens(port: int) -> None:
-    for _ in range(600):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.1)
 
 
 @dataclass(frozen=True)

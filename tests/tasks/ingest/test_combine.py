@@ -57,6 +57,11 @@ def test_several_sources_make_one_table_that_says_which_face_is_whose(here):
     assert read_provenance(paths.PROVENANCE) == provenance
 
 
+def test_drawn_faces_among_others_make_the_table_synthetic(here):
+    assert ingest("lab", add=("sample",)).synthetic
+    assert not ingest("lab", add=("other",)).synthetic
+
+
 def test_a_source_may_not_stand_twice_under_one_name_and_none_may_be_empty(here):
     ingest("lab")
     before = paths.FACES.read_bytes()
@@ -76,6 +81,7 @@ def test_the_crowd_s_majority_takes_the_place_of_the_label(here):
     assert faces.emotion.tolist() == [3] * 7
     assert faces.row.tolist() == [0, 1, 2, 5, 6, 7, 8]
     assert provenance.dropped == {"contempt": 1, "no majority": 1}
+    assert read_provenance(paths.PROVENANCE).crowd_labels
     with pytest.raises(UserError, match=r"lab: has no crowd votes; give --votes"):
         ingest("lab", crowd_labels=True)
 
@@ -90,6 +96,6 @@ def test_all_sources_come_in_one_size(here):
 def test_what_was_pinned_before_there_were_parts_stays_the_same(here):
     ingest("fer2013.csv")
     said = paths.PROVENANCE.read_text()
-    assert not {"parts", "dropped", "origin"} & set(said.replace('"', " ").split())
+    assert not {"parts", "dropped", "origin", "crowd_labels"} & set(said.replace('"', " ").split())
     faces = read_faces(paths.FACES)
     assert faces.subject is faces.source is None
