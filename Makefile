@@ -12,6 +12,7 @@ GPU ?= $(if $(wildcard $(VENV)/.requirements-gpu.lock),1)
 LOCK := requirements$(if $(GPU),-gpu).lock
 READY := $(VENV)/.$(LOCK)
 DATA ?=
+VOTES ?=
 
 # DVC runs each stage with the `python` that it finds first.
 export PATH := $(VENV)/bin:$(PATH)
@@ -30,12 +31,12 @@ $(READY): $(LOCK)
 	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes $(LOCK)
 	@rm -f $(VENV)/.requirements*.lock && touch $@
 
-run: $(READY) ## Run the whole pipeline, on the pinned data or on DATA=/path/to/fer2013.csv
-	@python -m flows.train $(if $(DATA),--source "$(DATA)")
+run: $(READY) ## Run the whole pipeline, on the pinned data or on DATA=/path/to/fer2013.csv VOTES=/path/to/fer2013new.csv
+	@python -m flows.train $(if $(DATA),--source "$(DATA)") $(if $(VOTES),--ingest-option "votes=$(VOTES)")
 	@python -m tasks.summary
 
 data: $(READY) ## Take in DATA=/path/to/fer2013.csv, or the sample, and nothing more
-	@python -m tasks.ingest "$(or $(DATA),sample)"
+	@python -m tasks.ingest "$(or $(DATA),sample)" $(if $(VOTES),--votes "$(VOTES)")
 
 experiments: $(READY) ## Compare all runs: scores, and the parameters that differ
 	@dvc exp show --no-pager --only-changed --drop '^(Created|(baseline|data|metrics|model|outputs|plots|tasks)(/.*)?)$$'

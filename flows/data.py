@@ -1,7 +1,10 @@
 """The data that a run works on: ingested anew, or what `data.dvc` pins."""
 
+import argparse
+import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +20,51 @@ from tasks.common.errors import UserError
 
 PIN: Final = "data.dvc"
 
+_OPTION: Final = re.compile(r"(?!no-pin)[a-z]+(-[a-z]+)*(=.+)?")
 
-def ingest(leash: Leash, source: str) -> State[None]:
-    """Take a source in and pin it."""
-    ended = follow(leash, [sys.executable, "-m", "tasks.ingest", source], "ingest")
+
+def check_options(source: str | None, options: Sequence[str]) -> None:
+    """Check the form of options; whether `python -m tasks.ingest` knows them, it says itself.
+
+    Args:
+        source: what is ingested; None is nothing.
+        options: those of `python -m tasks.ingest` without their dashes, as in `votes=fer2013new.csv` or `crowd-labels`.
+
+    Raises:
+        UserError: one is not of this form, or would leave the data unpinned; or there is no source that they are for.
+    """
+    if options and source is None:
+        raise UserError(f"ingest options: found {options[0]!r} without a source to ingest; name the source as well")
+    for option in options:
+        if not _OPTION.fullmatch(option):
+            raise UserError(
+                f"ingest options: found {option!r}, expected an option of `python -m tasks.ingest` without its dashes, "
+                "as in votes=fer2013new.csv"
+            )
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command take such options."""
+    parser.add_argument(
+        "-I",
+        "--ingest-option",
+        dest="ingest_options",
+        action="append",
+        metavar="NAME[=VALUE]",
+        help="of `python -m tasks.ingest`, as in -I votes=fer2013new.csv -I add=ck48.zip",
+    )
+
+
+def ingest(leash: Leash, source: str, options: Sequence[str] = ()) -> State[None]:
+    """Take a source in and pin it.
+
+    Args:
+        leash: that runs it.
+        source: as `python -m tasks.ingest` takes it.
+        options: of `check_options`.
+    """
+    words = [f"--{option}" for option in options]
+    ended = follow(leash, [sys.executable, "-m", "tasks.ingest", *words, "--", source], "ingest")
     return Completed(message=ended.lines[-1])
 
 

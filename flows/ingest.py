@@ -26,19 +26,20 @@ from tasks.common.errors import UserError, command
     on_crashed=[tell],
     on_cancellation=[tell],
 )
-def ingest(source: str, experiment: str | None = None) -> State[None]:
+def ingest(source: str, experiment: str | None = None, ingest_options: list[str] | None = None) -> State[None]:
     """Take in a source, pin it, and keep the pin as an experiment: `dvc exp apply` takes it over.
 
     Args:
         source: as `python -m tasks.ingest` takes it.
         experiment: name of the DVC experiment and of the run; without it, the name that Prefect gives.
+        ingest_options: of `python -m tasks.ingest`, without their dashes, such as `votes=fer2013new.csv`.
     """
-    root, name = Path.cwd(), flow_run.name
-    refused = refuse(root, [])
+    root, name, options = Path.cwd(), flow_run.name, ingest_options or []
+    refused = refuse(root, [], source=source, options=options)
     if refused:
         return refused
     with workspace(root) as leash:
-        taken = step("ingest", lambda: data.ingest(leash, source))(return_state=True)
+        taken = step("ingest", lambda: data.ingest(leash, source, options))(return_state=True)
         taken.result()
         step("save", lambda: save(leash, name, only=[data.PIN]))()
         step("push", lambda: push(root, leash, name), TRANSFERS)()
@@ -51,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.ingest", description=__doc__)
     parser.add_argument("source", help="as `python -m tasks.ingest` takes it")
     parser.add_argument("--experiment", metavar="NAME", help="of the DVC experiment")
+    data.add_options(parser)
     check_server()
     state = ingest(**vars(parser.parse_args()), return_state=True)
     if not state.is_completed():

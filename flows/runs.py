@@ -11,6 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Failed
 
+from flows.data import check_options
 from flows.experiment import check_name
 from flows.graph import stages_until
 from flows.leash import Leash
@@ -40,13 +41,20 @@ def run_name() -> str:
     return flow_run.parameters.get("experiment") or flow_run.name
 
 
-def refuse(root: Path, overrides: Sequence[str], until: str | None = None) -> State[None] | None:
+def refuse(
+    root: Path,
+    overrides: Sequence[str],
+    until: str | None = None,
+    source: str | None = None,
+    options: Sequence[str] = (),
+) -> State[None] | None:
     """Return the state in which a run ends that must not begin; None where it may."""
     starts = flow_run.run_count
     if starts > STARTS:
         return Failed(name=GIVEN_UP, message=f"started {STARTS} times without coming to an end")
     try:
         check_overrides(root, overrides)
+        check_options(source, options)
         if until:
             stages_until(root, until)
         check_name(root, flow_run.name, replace=starts > 1)

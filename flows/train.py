@@ -20,7 +20,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.artifacts import show_run
-from flows.data import ingest, pull
+from flows.data import add_options, ingest, pull
 from flows.experiment import push, save
 from flows.graph import read_graph, stages_until
 from flows.leash import Leash
@@ -57,6 +57,7 @@ def train(
     experiment: str | None = None,
     promote: bool = False,
     until: str | None = None,
+    ingest_options: list[str] | None = None,
 ) -> State[None]:
     """Run every stage that is stale, in DVC's order, and end as the gate says.
 
@@ -66,14 +67,15 @@ def train(
         experiment: name of the DVC experiment and of the run; without it, the name that Prefect gives.
         promote: make the network the baseline where the verdict is *promote*.
         until: the last stage to run, such as `train`: the test faces stay unseen, and there is no verdict.
+        ingest_options: of `python -m tasks.ingest`, without their dashes, such as `votes=fer2013new.csv`.
     """
     root, name = Path.cwd(), flow_run.name
-    refused = refuse(root, overrides or [], until)
+    refused = refuse(root, overrides or [], until, source, ingest_options or [])
     if refused:
         return refused
     with workspace(root) as leash:
         if source:
-            step("ingest", lambda: ingest(leash, source))()  # bad data stays bad
+            step("ingest", lambda: ingest(leash, source, ingest_options or []))()  # bad data stays bad
         else:
             step("pull", lambda: pull(root, leash), TRANSFERS)()
         with overridden(root, overrides or []):
@@ -126,6 +128,7 @@ def main() -> None:
     """Run the flow here and now."""
     parser = argparse.ArgumentParser(prog="python -m flows.train", description=__doc__.splitlines()[0])
     parser.add_argument("--source", help="what to ingest first; without it, what data.dvc pins")
+    add_options(parser)
     parser.add_argument(
         "-S", "--set-param", dest="overrides", action="append", metavar="NAME=VALUE", help="a changed parameter"
     )

@@ -35,9 +35,9 @@ def prepare(root: Path, *, cache: Path, backups: Path, registry: Path) -> None:
     """Have DVC's cache, the backups of trainings and the model registry lie outside of the repository at `root`."""
     with Config(str(root / ".dvc")).edit("local") as local:  # as `dvc cache dir --local` does, without its start
         local["cache"]["dir"] = str(cache)
-    for name, outside in ((paths.BACKUPS, backups), (paths.REGISTRY, registry)):
-        outside.mkdir(parents=True, exist_ok=True)
-        if not (root / name).exists():
+    backups.mkdir(parents=True, exist_ok=True)
+    for name, outside in ((paths.BACKUPS, backups), (paths.REGISTRY, registry)):  # a first promotion makes the registry
+        if not os.path.lexists(root / name):
             (root / name).symlink_to(outside, target_is_directory=True)
 
 

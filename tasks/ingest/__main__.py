@@ -35,7 +35,8 @@ def ingest(
     votes: Path | None = None,
     crowd_labels: bool = False,
     skip_bad_rows: int = 0,
-    wanted: Wanted = USUAL,
+    side: int = USUAL.side,
+    layouts: Sequence[str] = (),
 ) -> Provenance:
     """Replace `data/` by the faces of one source or several.
 
@@ -47,7 +48,8 @@ def ingest(
         crowd_labels: majorities of the votes take the place of the labels of `source`, and faces without one are left
             out and counted.
         skip_bad_rows: most rows or images that may be left out, of all sources.
-        wanted: how each source is read.
+        side: height and width of the faces, in pixels.
+        layouts: one of `tasks.ingest.sets.SETS`, `images` or `auto` (by its files); for all sources, or one for each.
 
     Returns:
         what was written beside the faces.
@@ -57,23 +59,32 @@ def ingest(
     """
     if skip_bad_rows < 0:
         raise UserError(f"--skip-bad-rows: found {skip_bad_rows}, expected 0 or more")
-    if not LEAST <= wanted.side <= MOST:
-        raise UserError(f"--side: found {wanted.side}, expected {LEAST} to {MOST} pixels")
+    if not LEAST <= side <= MOST:
+        raise UserError(f"--side: found {side}, expected {LEAST} to {MOST} pixels")
+    wanted = _wanted(side, layouts, 1 + len(add))
     bad = BadRows(skip_bad_rows)
     with workspace() as work:
-        first, votes_source = read_source(source, bad, work / "0", wanted), None
+        first, votes_source = read_source(source, bad, work / "0", wanted[0]), None
         if votes:
             faces, votes_source = join_votes(first, votes)
             first = replace(first, faces=faces)
         if crowd_labels:
             first = labelled_by_crowd(first)
-        rest = [read_source(one, bad, work / str(n), wanted) for n, one in enumerate(add, 1)]
+        rest = [read_source(one, bad, work / str(n), wanted[n]) for n, one in enumerate(add, 1)]
         read, parts = combined([first, *rest])
         known = _known(read, bad).model_copy(
             update={"votes": votes_source, "crowd_labels": crowd_labels, "parts": parts}
         )
         publish(read.faces, known)
     return known
+
+
+def _wanted(side: int, layouts: Sequence[str], sources: int) -> list[Wanted]:
+    """Return how each source is to be read."""
+    if len(layouts) not in (0, 1, sources):
+        raise UserError(f"--layout: found {len(layouts)}, expected one for all {sources} sources, or one for each")
+    each = layouts if len(layouts) == sources else [*layouts, "auto"][:1] * sources
+    return [Wanted(side, None if layout == "auto" else layout) for layout in each]
 
 
 def _known(read: Source, bad: BadRows) -> Provenance:
@@ -119,7 +130,7 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tasks.ingest", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tasks.ingest", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "source",
         help="`sample`; or fer2013.csv, icml_face_data.csv, a folder of images by label or of another data set, or a "
@@ -131,7 +142,11 @@ def _arguments() -> argparse.Namespace:
         "--crowd-labels", action="store_true", help="take the majority of the votes for the label, and drop the rest"
     )
     parser.add_argument(
-        "--layout", metavar="NAME", help=f"images, {', '.join(SETS)}; by default what the files' names say"
+        "--layout",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"auto (what the files' names say), images, {', '.join(SETS)}; once for all sources, or once for each",
     )
     parser.add_argument("--side", type=int, default=48, metavar="PIXELS", help="height and width of the faces (48)")
     parser.add_argument(
@@ -152,7 +167,8 @@ def main() -> None:
             votes=arguments.votes,
             crowd_labels=arguments.crowd_labels,
             skip_bad_rows=arguments.skip_bad_rows,
-            wanted=Wanted(arguments.side, arguments.layout),
+            side=arguments.side,
+            layouts=arguments.layout,
         )
     except OSError as error:  # a full disk, a file without rights: nothing that a traceback would explain better
         if error.errno == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):  # Arrow says it in words alone

@@ -105,7 +105,7 @@ class Folder:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.resolve().mkdir(parents=True, exist_ok=True)  # in a clone for one run, `root` is a link
         descriptor = os.open(self.root, os.O_RDONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # it goes with the process, however that ends

@@ -40,6 +40,17 @@ def test_a_new_data_version_is_an_experiment_to_apply(toy, server: Server, tmp_p
     assert "more-faces" in exps(toy)
     assert run(toy, "git", "show", "HEAD:data.dvc") == pinned
     assert (toy / "data.dvc").read_text() != pinned
+    more = tmp_path / "more.csv"
+    more.write_text(source.read_text().replace("0,", "1,", 1))
+    options = ("-I", f"add={more}", "-I", "side=32")
+    run(toy, "python", "-m", "flows.ingest", str(source), *options, "--experiment", "both")
+    known = json.loads((toy / paths.PROVENANCE).read_text())
+    assert [part["source"] for part in known["parts"]] == ["fer2013.csv", "more.csv"]
+    assert known["rows"] == 84
+    for wrong, sentence in (("--side=32", "without its dashes"), ("no-pin", "no-pin"), ("sides=32", "--sides=32")):
+        unknown = (f"--ingest-option={wrong}", "--experiment", "nothing")
+        assert sentence in run(toy, "python", "-m", "flows.ingest", str(source), *unknown, ok=False)
+    assert "without a source" in run(toy, *FLOW, "-I", "side=32", ok=False)
     missing = str(tmp_path / "nothing.csv")
     said = run(toy, "python", "-m", "flows.ingest", missing, "--experiment", "nothing", ok=False)
     assert "nothing.csv" in said

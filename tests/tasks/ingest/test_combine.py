@@ -8,7 +8,6 @@ from tasks.common.errors import UserError
 from tasks.common.provenance import read_provenance
 from tasks.common.tables import VOTES, read_faces
 from tasks.ingest.__main__ import ingest
-from tasks.ingest.source import Wanted
 
 from .helpers import csv_of, png_of, some_faces, write_tree
 
@@ -71,7 +70,7 @@ def test_a_source_may_not_stand_twice_under_one_name_and_none_may_be_empty(here)
         ingest("lab", add=("twice/lab",))
     write_tree(here / "empty", {path: content for path, content in LAB.items() if "contempt" in path})
     with pytest.raises(UserError, match="empty: none of its 1 rows is a face"):
-        ingest("lab", add=("empty",), wanted=Wanted(layout="ck+48"))
+        ingest("lab", add=("empty",), layouts=["ck+48"])
     assert paths.FACES.read_bytes() == before
 
 
@@ -87,10 +86,19 @@ def test_the_crowd_s_majority_takes_the_place_of_the_label(here):
 
 
 def test_all_sources_come_in_one_size(here):
-    ingest("fer2013.csv", add=("lab",), wanted=Wanted(side=64))
+    ingest("fer2013.csv", add=("lab",), side=64)
     assert read_faces(paths.FACES).pixels.shape == (15, 64, 64)
     with pytest.raises(UserError, match=r"--side: found 8, expected 16 to 512 pixels"):
-        ingest("lab", wanted=Wanted(side=8))
+        ingest("lab", side=8)
+
+
+def test_each_source_may_have_a_layout_of_its_own(here):
+    numbered = {f"train/{number}/{number}.png": png_of(np.full((48, 48), 90 + number, np.uint8)) for number in (1, 2)}
+    write_tree(here / "raf", numbered)
+    provenance = ingest("lab", add=("raf",), layouts=["auto", "raf-db"])
+    assert [part.layout for part in provenance.parts] == ["CK+48", "RAF-DB"]
+    with pytest.raises(UserError, match="--layout: found 3, expected one for all 2 sources, or one for each"):
+        ingest("lab", add=("raf",), layouts=["auto", "raf-db", "auto"])
 
 
 def test_what_was_pinned_before_there_were_parts_stays_the_same(here):
