@@ -68,12 +68,18 @@ def predict(
     sums, views = np.zeros((len(faces), len(LABELS))), 0
     for view in five_crops(faces) if ten_crop else (faces,):
         for seen in (view, view[:, :, ::-1]) if flip or ten_crop else (view,):
-            sums += network.predict(seen, batch_size=batch_size, verbose=0)
+            sums += _said_of(network, seen, batch_size)
             views += 1
     probabilities = (sums / views).astype(np.float32)
     if not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
         raise NetworkError("the network's outputs don't sum to 1: it is broken, or its last layer is no softmax")
     return probabilities
+
+
+def _said_of(network: keras.Model, faces: np.ndarray, batch_size: int) -> np.ndarray:
+    """Return what the network says, batch after batch; `keras.Model.predict` sets up a pipeline for each call."""
+    starts = range(0, len(faces), batch_size)
+    return np.concatenate([network.predict_on_batch(faces[start : start + batch_size]) for start in starts])
 
 
 def five_crops(faces: np.ndarray) -> Iterator[np.ndarray]:

@@ -1,13 +1,17 @@
 """Faces on their way to the network: shuffled, augmented and batched, from the seed alone."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import keras
 import numpy as np
 
 from model.labels import LABELS
 from model.training.augmentation import Augmentation, mixed, resized
+
+AHEAD: Final = 2
+"""Threads that make batches while the network learns. With fewer than two, Keras leaves that to TensorFlow's pipeline,
+which tunes itself, and whose end after each epoch can wait up to a minute for the tuner to wake."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class Batches(keras.utils.PyDataset):
             side: height and width of the faces that come, in pixels; by default those of the data.
             at_least: a last batch of fewer faces is left out, so that each of several devices gets one.
         """
-        super().__init__()
+        super().__init__(workers=AHEAD)
         self._data, self._batch_size, self._seed, self._weights = data, batch_size, seed, weights
         whole, rest = divmod(len(data), batch_size)
         self._length = whole + (rest >= max(1, at_least))
