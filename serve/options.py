@@ -10,11 +10,19 @@ from serve.tracking import Tracker
 from tasks.common.errors import UserError
 
 
-def add_looking(parser: argparse.ArgumentParser) -> None:
-    """Add what decides how faces are found and judged."""
+def add_eyes(parser: argparse.ArgumentParser) -> None:
+    """Add what decides which network looks, and what finds the faces."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model.onnx; by default the registry's champion")
+    parser.add_argument(
+        "--float32", action="store_true", help="the champion as it was judged, not in 8-bit integers, which are quicker"
+    )
     parser.add_argument("--detector", default="haar", metavar="NAME", help="haar, or the file of a YuNet")
     parser.add_argument("--min-face", type=int, default=48, metavar="PIXELS", help="smaller faces are left out (48)")
+
+
+def add_looking(parser: argparse.ArgumentParser) -> None:
+    """Add what decides how faces are found and judged."""
+    add_eyes(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write a JSON line for every face of every frame")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a table of the same")
 
@@ -38,4 +46,4 @@ def watcher(options: argparse.Namespace) -> Watcher:
     if settle < 0:
         raise UserError(f"--settle: found {settle}, expected 0 seconds or more")
     detector = open_detector(options.detector, options.min_face)
-    return Watcher(open_predictor(options.model), detector, Tracker(settle))
+    return Watcher(open_predictor(options.model, float32=options.float32), detector, Tracker(settle))

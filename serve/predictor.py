@@ -11,6 +11,7 @@ import onnxruntime
 from model.labels import LABELS
 from tasks.common.errors import UserError
 from tasks.registry.champion import champion_of, check
+from tasks.registry.manifest import INT8
 from tasks.registry.places import registry
 from tasks.registry.stores import Store
 
@@ -82,12 +83,16 @@ def fit(face: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
 
 
-def champion(store: Store | None = None, *, version: str | None = None, threads: int = 1) -> Predictor:
+def champion(
+    store: Store | None = None, *, version: str | None = None, float32: bool = False, threads: int = 1
+) -> Predictor:
     """Open the registry's champion, or another version of it, whose files are all what its manifest says.
 
     Args:
         store: the registry; by default that of the project.
         version: a version's name, in the champion's place.
+        float32: take the network as it was judged also where the version has it in 8-bit integers, which is quicker
+            and says nearly the same: the version's card has how nearly.
         threads: as `Predictor` takes them.
 
     Raises:
@@ -101,24 +106,24 @@ def champion(store: Store | None = None, *, version: str | None = None, threads:
                 f"{store.address}: there is no champion yet; `make promote` makes one, or name a model.onnx"
             )
         version = found.version
-    check(store, version)
-    place = f"versions/{version}"
-    network, labels = store.read(f"{place}/model.onnx"), store.read(f"{place}/labels.json")
+    files = check(store, version).files
+    place, name = f"versions/{version}", "model.onnx" if float32 or INT8 not in files else INT8
+    network, labels = store.read(f"{place}/{name}"), store.read(f"{place}/labels.json")
     if network is None or labels is None:
-        raise UserError(f"{store.address}: {version} has no model.onnx or no labels.json; publish it again")
+        raise UserError(f"{store.address}: {version} has no {name} or no labels.json; publish it again")
     if tuple(json.loads(labels.content)["labels"]) != LABELS:
         raise UserError(f"{store.address}: {version} has other labels than {', '.join(LABELS)}; publish it again")
     return Predictor(network.content, version, threads=threads)
 
 
-def open_predictor(model: Path | None, *, threads: int = 1) -> Predictor:
-    """Open a `model.onnx`, or, without one, the registry's champion.
+def open_predictor(model: Path | None, *, float32: bool = False, threads: int = 1) -> Predictor:
+    """Open a `model.onnx`, or, without one, the registry's champion; `float32` as `champion` takes it.
 
     Raises:
         UserError: there is no such file, or it is no such network.
     """
     if model is None:
-        return champion(threads=threads)
+        return champion(float32=float32, threads=threads)
     try:
         return Predictor(model.read_bytes(), model.name, threads=threads)
     except OSError as error:

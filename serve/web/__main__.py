@@ -7,6 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
+from serve.options import add_eyes
 from serve.web.app import make_app
 from serve.web.corrections import Corrections
 from serve.web.eyes import Eyes
@@ -23,13 +24,11 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="what to listen on; others than this machine need --token")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--token", default=os.environ.get("FACIAL_EMOTION_TOKEN"), help="who knows it may look")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="a model.onnx; by default the registry's champion")
-    parser.add_argument("--detector", default="haar", metavar="NAME", help="haar, or the file of a YuNet")
-    parser.add_argument("--min-face", type=int, default=48, metavar="PIXELS", help="smaller faces are left out (48)")
+    add_eyes(parser)
     parser.add_argument("--corrections", type=Path, metavar="FOLDER", help="keep faces that somebody puts right there")
     options = parser.parse_args()
     check_host(options.host, options.token)
-    eyes = Eyes(options.model, options.detector, options.min_face, Metrics())
+    eyes = Eyes(options.model, options.detector, options.min_face, Metrics(), float32=options.float32)
     app = make_app(eyes, Corrections(options.corrections), Guard(options.token))
     check_port(options.host, options.port)
     say(f"http://{options.host}:{options.port}/ looks with {eyes.version}; frames are forgotten at once")

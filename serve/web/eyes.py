@@ -29,13 +29,15 @@ FRESH: Final = 5.0
 class Eyes:
     """Looks at pictures for everybody."""
 
-    def __init__(self, model: Path | None, detector: str, min_face: int, metrics: Metrics) -> None:
+    def __init__(
+        self, model: Path | None, detector: str, min_face: int, metrics: Metrics, *, float32: bool = False
+    ) -> None:
         """Open the network and the detector.
 
         Raises:
             UserError: they can't be used.
         """
-        self._detector, self._min_face, self.metrics = detector, min_face, metrics
+        self._detector, self._min_face, self.metrics, self._float32 = detector, min_face, metrics, float32
         self._fixed = open_predictor(model) if model else None
         self._known: dict[str, Predictor] = {}
         self._champion, self._asked = "", float("-inf")
@@ -68,7 +70,7 @@ class Eyes:
         with self._lock:
             version = version or self._champion_of_now()
             if version not in self._known:
-                self._known[version] = champion(version=version)
+                self._known[version] = champion(version=version, float32=self._float32)
             return self._known[version]
 
     def _champion_of_now(self) -> str:

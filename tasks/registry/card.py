@@ -12,7 +12,14 @@ SYNTHETIC = (
 
 
 def model_card(
-    version: str, evaluation: Evaluation, verdict: Verdict, provenance: Provenance, *, subsets: str, side: int
+    version: str,
+    evaluation: Evaluation,
+    verdict: Verdict,
+    provenance: Provenance,
+    *,
+    subsets: str,
+    side: int,
+    quick: str,
 ) -> str:
     """Return the card as Markdown.
 
@@ -23,11 +30,12 @@ def model_card(
         provenance: of the data.
         subsets: how the faces were split, in a sentence.
         side: height and width of the faces, in pixels.
+        quick: what became of the network in 8-bit integers, in a sentence.
     """
     parts = [
         f"# Model card: {version}",
         *([SYNTHETIC] if evaluation.synthetic else []),
-        _details(evaluation, side),
+        _details(evaluation, side, quick),
         _use(),
         _data(evaluation, provenance, subsets),
         _figures(evaluation),
@@ -37,7 +45,7 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _details(evaluation: Evaluation, side: int) -> str:
+def _details(evaluation: Evaluation, side: int, quick: str) -> str:
     cost = evaluation.cost
     return (
         "## The model\n\n"
@@ -45,7 +53,7 @@ def _details(evaluation: Evaluation, side: int) -> str:
         "(uint8, as cut out by a face detector) and gives a probability for each of *angry, disgust, fear, happy, sad, "
         "surprise, neutral*. `model.keras` is the network, `model.onnx` the same for ONNX Runtime; `params.yaml` has "
         f"every knob of its training. It is {cost.model_bytes / 1e6:.1f} MB, and took {cost.ms_per_face:.1f} ms a face "
-        "where it was evaluated."
+        f"where it was evaluated. {quick}"
     )
 
 

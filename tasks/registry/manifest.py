@@ -21,6 +21,9 @@ FILES: Final = (
 )
 """What a version is made of, beside its manifest."""
 
+INT8: Final = "model-int8.onnx"
+"""The network in 8-bit integers, where that says the same often enough."""
+
 
 class Manifest(BaseModel):
     """The content of `manifest.json`.
@@ -54,7 +57,8 @@ def list_files(version: str, commit: str, folder: Path) -> Manifest:
     """
     if missing := [name for name in FILES if not (folder / name).is_file()]:
         raise UserError(f"{folder}: {', '.join(missing)} is missing; make the version again")
-    return Manifest(version=version, commit=commit, files={name: file_sha256(folder / name) for name in FILES})
+    there = [*FILES, *([INT8] if (folder / INT8).is_file() else [])]
+    return Manifest(version=version, commit=commit, files={name: file_sha256(folder / name) for name in there})
 
 
 def read_manifest(content: bytes, where: str) -> Manifest:

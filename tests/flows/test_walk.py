@@ -50,12 +50,13 @@ def its_version_is_the_champion(workspace):
     champion = json.loads((workspace / "registry" / "champion.json").read_text())
     assert (champion["version"], champion["number"], champion["kind"]) == ("v1", 1, "promotion")
     assert champion["reason"] == json.loads((workspace / paths.VERDICT).read_text())["reasons"][0]
-    assert "v1, 8 files, all as the manifest says" in run(workspace, "python", "-m", "tasks.registry", "check")
+    assert "v1, 9 files, all as the manifest says" in run(workspace, "python", "-m", "tasks.registry", "check")
     assert "* " in run(workspace, "python", "-m", "tasks.registry", "history")
     version = workspace / "registry" / "versions" / "v1"
     card = (version / "model-card.md").read_text()
     assert card.startswith("# Model card: v1\n\n> **Trained on drawn faces.**")
     assert "not at what somebody feels" in card
+    assert "`model-int8.onnx` (" in card
     accuracy = json.loads((workspace / paths.SCORES).read_text())["accuracy"]
     assert f"| accuracy | {accuracy:.3f} [" in card
     predictions = read_predictions(version / "predictions.parquet")
@@ -63,5 +64,8 @@ def its_version_is_the_champion(workspace):
     test = faces.take(np.searchsorted(faces.row, predictions.row))
     both = [onnx_probabilities(version / "model.onnx", seen) for seen in (test.pixels, test.pixels[:, :, ::-1])]
     np.testing.assert_allclose(np.mean(both, axis=0), predictions.probabilities, atol=1e-4)
+    quick, exact = (onnx_probabilities(version / name, test.pixels) for name in ("model-int8.onnx", "model.onnx"))
+    same = (quick.argmax(axis=1) == exact.argmax(axis=1)).mean()
+    assert f"it gives {same:.1%} of them the same label" in card
     said = run(workspace, "python", "-m", "tasks.registry", "rollback", "v7", "--reason", "r", ok=False)
     assert said.endswith("registry: v7 was never champion; `make promote` makes one, after the gate\n")

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from model.exporting import onnx_probabilities
+from model.exporting import onnx_probabilities, quantize_onnx
 from model.labels import LABELS
 from serve.predictor import Predictor, champion, open_predictor
 from tasks.common.errors import UserError
 from tasks.registry.champion import crown, publish
-from tasks.registry.manifest import FILES, list_files
+from tasks.registry.manifest import FILES, INT8, list_files
 from tasks.registry.stores import open_store
 from tests.conftest import ROOT
 
@@ -41,7 +41,7 @@ def test_faces_of_another_size_are_brought_to_its_own(network, side):
     np.testing.assert_array_equal(predictor.predict(faces(3, side)), predictor.predict(fitted))
 
 
-def published(folder, network, labels=LABELS):
+def published(folder, network, labels=LABELS, quick=None):
     store = open_store(str(folder / "registry"))
     for name in ("v1", "v2"):
         made = folder / name
@@ -50,6 +50,8 @@ def published(folder, network, labels=LABELS):
             (made / file).write_text(f"{file} of {name}")
         (made / "model.onnx").write_bytes(network.read_bytes())
         (made / "labels.json").write_text(json.dumps({"labels": labels}))
+        if quick:
+            (made / INT8).write_bytes(quick.read_bytes())
         publish(store, made, list_files(name, "abc", made))
     return store
 
@@ -68,6 +70,19 @@ def test_the_champion_and_other_versions_come_from_the_registry_if_they_are_whol
         champion(store)
     with pytest.raises(UserError, match="v9: no such version; there are v1, v2"):
         champion(store, version="v9")
+
+
+def test_a_version_looks_in_integers_where_it_has_them_and_in_float32_where_that_is_wished(network, tmp_path):
+    quantize_onnx(network, faces(32), tmp_path / "quick.onnx")
+    store = published(tmp_path, network, quick=tmp_path / "quick.onnx")
+    crown(store, "v1", kind="promotion", who="A", when=datetime.now(UTC), reason="r")
+    quick, exact = open_predictor(tmp_path / "quick.onnx"), open_predictor(network)
+    np.testing.assert_array_equal(champion(store).predict(faces(5)), quick.predict(faces(5)))
+    np.testing.assert_array_equal(champion(store, float32=True).predict(faces(5)), exact.predict(faces(5)))
+    assert (quick.predict(faces(5)) != exact.predict(faces(5))).any()
+    (tmp_path / "registry" / "versions" / "v1" / INT8).unlink()
+    with pytest.raises(UserError, match=r"model-int8\.onnx: missing; refused"):
+        champion(store)
 
 
 def test_a_version_with_other_labels_is_refused(network, tmp_path):
