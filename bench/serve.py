@@ -21,7 +21,7 @@ FACES, FRAMES, WARM = 300, 60, 10
 FER = """
 import sys, time
 import numpy as np
-from fer import FER
+from fer.fer import FER
 picture, warm, count = np.load(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 detector = FER()
 times = []

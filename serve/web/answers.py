@@ -38,12 +38,15 @@ class PictureAnswer(BaseModel):
 
 
 class VersionsAnswer(BaseModel):
-    """Which networks can be asked."""
+    """Which networks can be asked, and whether corrections are kept."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"champion": "v2", "versions": ["v1", "v2"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"champion": "v2", "versions": ["v1", "v2"], "corrections": False}]}
+    )
 
     champion: Annotated[str, Field(description="empty where a file looks, and no registry")]
     versions: list[str]
+    corrections: Annotated[bool, Field(description="whether faces that somebody puts right are kept here")]
 
 
 class KeptAnswer(BaseModel):

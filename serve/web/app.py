@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, HTTPException, Query, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from model.labels import LABELS
 from serve.detector import Box
 from serve.frames import decode_picture
 from serve.tracking import Tracker
@@ -15,14 +17,18 @@ from serve.web.answers import KeptAnswer, PictureAnswer, Problem, VersionsAnswer
 from serve.web.corrections import Corrections
 from serve.web.eyes import Eyes
 from serve.web.guard import COOKIE, Guard
-from serve.web.limits import BODY, CLIENTS, PIXELS
+from serve.web.limits import BODY, CLIENTS, LARGEST, PIXELS
 from serve.web.live import Live
 from tasks.common.errors import UserError
+from tasks.registry.champion import UnknownVersionError
 
 PAGE: Final = Path(__file__).parent / "static"
 
 Next = Callable[[Request], Awaitable[Response]]
 Version = Annotated[str | None, Query(max_length=200, description="of the registry; by default its champion")]
+Label = Annotated[str, Query(description="what the face shows", json_schema_extra={"enum": list(LABELS)})]
+Place = Annotated[int, Query(ge=-LARGEST, le=LARGEST, description="of the face's box, in pixels of the picture")]
+Size = Annotated[int, Query(ge=1, le=LARGEST, description="of the face's box, in pixels of the picture")]
 
 _PICTURE: Final[dict[str, Any]] = {
     "requestBody": {
@@ -33,7 +39,9 @@ _PICTURE: Final[dict[str, Any]] = {
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Problem, "description": "not a picture, or another thing that can't be"},
     401: {"model": Problem, "description": "refused: no token, or a foreign page"},
+    404: {"model": Problem, "description": "there is no such version"},
     413: {"model": Problem, "description": "too large"},
+    422: {"model": Problem, "description": "a parameter is missing, or is none"},
 }
 
 
@@ -56,6 +64,15 @@ def make_app(eyes: Eyes, corrections: Corrections, guard: Guard) -> FastAPI:
     @app.exception_handler(UserError)
     async def refused(_: Request, error: UserError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 400)
+
+    @app.exception_handler(UnknownVersionError)
+    async def unknown(_: Request, error: UnknownVersionError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 404)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        return JSONResponse({"detail": f"{first['loc'][-1]}: {first['msg']}, found {first.get('input')!r}"}, 422)
 
     _add_pages(app, eyes)
     _add_looking(app, eyes, corrections)
@@ -92,9 +109,14 @@ def _add_looking(app: FastAPI, eyes: Eyes, corrections: Corrections) -> None:
     @app.get("/api/versions", summary="Which networks can be asked", responses=_of(401))
     def versions() -> VersionsAnswer:
         champion, names = eyes.versions()
-        return VersionsAnswer(champion=champion, versions=names)
+        return VersionsAnswer(champion=champion, versions=names, corrections=corrections.folder is not None)
 
-    @app.post("/api/picture", summary="What is seen in a picture", responses=_of(400, 401, 413), openapi_extra=_PICTURE)
+    @app.post(
+        "/api/picture",
+        summary="What is seen in a picture",
+        responses=_of(400, 401, 404, 413, 422),
+        openapi_extra=_PICTURE,
+    )
     async def picture(request: Request, version: Version = None) -> PictureAnswer:
         name, faces = await eyes.look(await body(request), "picture", version, Tracker(0.0), 0.0)
         return PictureAnswer(version=name, faces=told(faces))
@@ -102,18 +124,14 @@ def _add_looking(app: FastAPI, eyes: Eyes, corrections: Corrections) -> None:
     @app.post(
         "/api/corrections",
         summary="Keep a face of a picture under another label",
-        responses=_of(400, 401, 413),
+        responses=_of(400, 401, 413, 422),
         openapi_extra=_PICTURE,
     )
-    async def correct(request: Request, label: str, left: int, top: int, width: int, height: int) -> KeptAnswer:
+    async def correct(request: Request, label: Label, left: Place, top: Place, width: Size, height: Size) -> KeptAnswer:
         decoded = decode_picture(await body(request), "picture", PIXELS)
-        kept = corrections.keep(decoded, Box(left, top, max(width, 0), max(height, 0)), label)
+        kept = corrections.keep(decoded, Box(left, top, width, height), label)
         eyes.metrics.corrections.labels(label).inc()
         return KeptAnswer(kept=f"{label}/{kept.name}")
-
-    @app.get("/api/corrections", summary="Whether corrections are kept here", responses=_of(401))
-    async def keeps() -> bool:
-        return corrections.folder is not None
 
 
 def _add_live(app: FastAPI, eyes: Eyes, guard: Guard) -> None:

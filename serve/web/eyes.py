@@ -19,7 +19,7 @@ from serve.tracking import Tracker
 from serve.web.limits import PIXELS, SIDE
 from serve.web.metrics import Metrics
 from tasks.common.errors import UserError
-from tasks.registry.champion import champion_of
+from tasks.registry.champion import UnknownVersionError, champion_of
 from tasks.registry.places import registry
 
 FRESH: Final = 5.0
@@ -61,11 +61,12 @@ class Eyes:
         """Return the network of a version, or the champion of now.
 
         Raises:
-            UserError: there is none, or it is not whole.
+            UnknownVersionError: there is no such version.
+            UserError: there is no champion, or the network is not whole.
         """
         if self._fixed:
             if version not in (None, self._fixed.version):
-                raise UserError(f"version {version!r}: this server has {self._fixed.version} alone")
+                raise UnknownVersionError(f"version {version!r}: this server has {self._fixed.version} alone")
             return self._fixed
         with self._lock:
             version = version or self._champion_of_now()
@@ -97,7 +98,8 @@ class Eyes:
             The version that looked, and the faces, in pixels of the picture as it came.
 
         Raises:
-            UserError: it is no picture, or too large, or there is no such version.
+            UnknownVersionError: there is no such version.
+            UserError: it is no picture, or too large.
         """
         start = perf_counter()
         loop = asyncio.get_running_loop()

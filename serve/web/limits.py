@@ -11,6 +11,9 @@ FRAME: Final = 2 << 20
 PIXELS: Final = 16_000_000
 """Pixels of a picture or a frame."""
 
+LARGEST: Final = 100_000
+"""Pixels that a coordinate may have."""
+
 CLIENTS: Final = 100
 """WebSockets at once."""
 

@@ -8,6 +8,7 @@
 once, one wins, and the other is told.
 """
 
+import re
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
@@ -21,6 +22,12 @@ from tasks.registry.manifest import Manifest, read_manifest
 from tasks.registry.stores import ChangedError, Store
 
 CHAMPION: Final = "champion.json"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class UnknownVersionError(UserError):
+    """The registry has no such version."""
 
 
 class Champion(BaseModel):
@@ -85,13 +92,14 @@ def check(store: Store, version: str) -> Manifest:
     """Return the manifest of a version, all of whose files are what it says.
 
     Raises:
-        UserError: there is no such version, or a file is missing or is another.
+        UnknownVersionError: there is no such version.
+        UserError: a file is missing or is another.
     """
     place = f"{store.address}: versions/{version}"
-    found = store.read(f"versions/{version}/manifest.json")
+    found = store.read(f"versions/{version}/manifest.json") if _NAME.fullmatch(version) else None
     if found is None:
         known = sorted({name.split("/")[1] for name in store.names("versions/") if name.endswith("/manifest.json")})
-        raise UserError(f"{place}: no such version; there are {', '.join(known) or 'none'}")
+        raise UnknownVersionError(f"{place}: no such version; there are {', '.join(known) or 'none'}")
     manifest = read_manifest(found.content, f"{place}/manifest.json")
     for name, digest in manifest.files.items():
         file = store.read(f"versions/{version}/{name}")

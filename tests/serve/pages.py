@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,11 +18,12 @@ from tests.tasks.ingest.stores import free_port
 
 
 @contextmanager
-def serving(*words: object, port: int | None = None) -> Iterator[str]:
-    """Run `python -m serve.web`; yield its address once it answers."""
+def serving(*words: object, port: int | None = None, log: Path | None = None) -> Iterator[str]:
+    """Run `python -m serve.web`; yield its address once it answers; what it says lands in the log."""
     port = port or free_port()
     command = [sys.executable, "-m", "serve.web", "--port", str(port), *map(str, words)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = log.open("w+") if log else tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed below
+    process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 60
@@ -29,13 +31,15 @@ def serving(*words: object, port: int | None = None) -> Iterator[str]:
             with suppress(httpx.TransportError):
                 httpx.get(f"{address}/healthz")
                 break
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
+            if process.poll() is not None or time.monotonic() > deadline:
+                said.seek(0)
+                raise AssertionError(said.read())
             time.sleep(0.05)
         yield address
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.wait(timeout=20)
+        said.close()
 
 
 def browser() -> str | None:

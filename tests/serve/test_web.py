@@ -78,7 +78,7 @@ def test_what_is_no_picture_ends_that_request_alone(address, photo, content, sta
 
 def test_another_version_than_there_is_is_refused(address, photo):
     answer = httpx.post(f"{address}/api/picture?version=v7", content=photo)
-    assert (answer.status_code, "this server has model.onnx alone" in answer.json()["detail"]) == (400, True)
+    assert (answer.status_code, "this server has model.onnx alone" in answer.json()["detail"]) == (404, True)
 
 
 def test_frames_are_answered_and_a_face_keeps_its_number(address, portrait):

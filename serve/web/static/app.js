@@ -275,10 +275,9 @@ async function begin() {
     const label = LABELS[Number(event.key) - 1];
     if (!$("correct").hidden && label && !event.target.closest("select, input")) correct(label);
   });
-  const [{ champion, versions }, keeps] = await Promise.all(
-    ["api/versions", "api/corrections"].map(async (path) => (await fetch(path)).json()));
+  const { champion, versions, corrections } = await (await fetch("api/versions")).json();
   $("version").append(...versions.map((name) => new Option(name === champion ? `${name} (champion)` : name, name, false, name === champion)));
-  $("correct").hidden = !keeps;
+  $("correct").hidden = !corrections;
   connect();
   look();
 }

@@ -1,0 +1,131 @@
+"""The server against what nobody should send: by its own description, and damaged pictures by the thousand."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import psutil
+import pytest
+import websockets
+
+from tests.serve.pages import serving
+from tests.tasks.ingest.stores import free_port
+
+COUNT = 1000
+
+
+@pytest.fixture(scope="module")
+def port():
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def photo(picture):
+    return picture.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    return tmp_path_factory.mktemp("log") / "server.log"
+
+
+@pytest.fixture(scope="module")
+def address(network, port, log, tmp_path_factory):
+    with serving("--model", network, "--corrections", tmp_path_factory.mktemp("kept"), port=port, log=log) as found:
+        yield found
+
+
+def memory(port):
+    """Bytes that the process which listens there has of its own."""
+    for child in psutil.Process().children():
+        if any(one.laddr.port == port for one in child.net_connections("tcp")):
+            return child.memory_info().rss
+    raise AssertionError("nobody listens")
+
+
+def damaged(portrait):
+    """Yield pictures that were cut short, or had bytes changed, put in, or taken out."""
+    rng = np.random.default_rng(0)
+    small = cv2.resize(portrait, (96, 96), interpolation=cv2.INTER_AREA)
+    whole = [cv2.imencode(kind, small)[1].tobytes() for kind in (".jpg", ".png", ".webp", ".bmp")]
+    for number in range(COUNT):
+        content = bytearray(whole[number % len(whole)])
+        at = int(rng.integers(len(content)))
+        match number // len(whole) % 4:
+            case 0:
+                content = content[:at]
+            case 1:
+                for place in rng.integers(0, len(content), 8):
+                    content[place] = int(rng.integers(256))
+            case 2:
+                content[at:at] = rng.bytes(40)
+            case 3:
+                del content[at : at + 40]
+        yield bytes(content)
+
+
+def test_the_server_is_what_it_describes(address, tmp_path):
+    # That a box lies on the picture, and that bytes are a picture, no schema can say.
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")), "run", f"{address}/openapi.json", "--checks", "all",
+        "--exclude-checks", "positive_data_acceptance", "--phases", "coverage,fuzzing", "--max-examples", "60",
+        "--continue-on-failure", "--generation-database", "none", "--seed", "1", "--no-color",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "NO_PROXY": "*"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "5 selected / 5 total" in done.stdout
+
+
+def test_damaged_pictures_by_the_thousand_end_their_request_alone(address, port, log, portrait):
+    with httpx.Client() as client:
+        codes = Counter[int]()
+        for number, content in enumerate(damaged(portrait)):
+            if number == COUNT // 4:
+                before = memory(port)
+            answer = client.post(f"{address}/api/picture", content=content)
+            assert answer.json().keys() == ({"version", "faces"} if answer.status_code == 200 else {"detail"})
+            codes[answer.status_code] += 1
+    assert codes.keys() == {200, 400}, codes
+    assert min(codes.values()) > COUNT // 20  # some damage leaves a picture, most does not
+    assert memory(port) - before < 20e6
+    assert len(log.read_text()) < 1000  # nobody can fill a disk with it
+
+
+def test_damaged_frames_by_the_thousand_are_told_and_the_connection_goes_on(address, portrait):
+    async def talk():
+        answers = Counter[str]()
+        async with websockets.connect(f"{address.replace('http', 'ws')}/live", max_size=None) as own:
+            for content in damaged(portrait):
+                await own.send(content)
+                answers.update(json.loads(await own.recv()).keys() - {"frame"})
+        return answers
+
+    answers = asyncio.run(talk())
+    assert answers.keys() == {"error", "faces", "version"}
+    assert answers["error"] + answers["faces"] == COUNT
+
+
+def test_what_is_no_http_and_what_is_no_websocket_are_let_go_of(address, port, photo):
+    async def knock():
+        for said in (
+            b"\0" * 5000,
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"POST /api/picture HTTP/1.1\r\nContent-Length: 9\r\n\r\nx",
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            writer.write_eof()
+            assert b" 200 " not in await asyncio.wait_for(reader.read(), 30)
+            writer.close()
+
+    asyncio.run(knock())
+    assert httpx.post(f"{address}/api/picture", content=photo).status_code == 200
