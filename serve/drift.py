@@ -1,13 +1,15 @@
 """Whether what is seen live still looks like what was learnt from: `python -m serve.drift seen.jsonl`.
 
-What the commands wrote with `--json` or `--csv` is held against the test faces: how often each label is the likeliest,
-how sure the network is, how bright the faces are. The measure is the population stability index (Siddiqi 2006, "Credit
-Risk Scorecards"): below 0.1 nothing has moved, above 0.25 it is time to look. The frames of one face count as one face.
+What the commands wrote with `--json` or `--csv` is held, for each network that looked, against what the same network
+says of the test faces: how often each label is the likeliest, how sure it is, how bright the faces are. The measure is
+the population stability index (Siddiqi 2006, "Credit Risk Scorecards"): below 0.1 nothing has moved, above 0.25 it is
+time to look. The frames of one face count as one face.
 """
 
 import argparse
 import io
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +23,7 @@ from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
 from tasks.common.tables import read_faces, read_predictions
+from tasks.registry.places import registry
 
 MOVED: Final = 0.1
 LOOK: Final = 0.25
@@ -55,13 +58,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m serve.drift", description=__doc__.splitlines()[0])
     parser.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="what --json or --csv wrote")
     logs = parser.parse_args().logs
-    live = seen([read_log(path) for path in logs])
-    if len(live) < FEWEST:
-        raise UserError(f"{len(live)} faces are too few to compare, expected {FEWEST} or more; look for longer")
-    moved = drift(learnt(), live)
-    for what, index in moved.items():
-        say(f"{what:11} {index:6.3f}  {verdict(index)}")
-    say(f"{len(live):,} faces: {advice(moved)}")
+    for version, live in seen([read_log(path) for path in logs]).items():
+        if len(live) < FEWEST:
+            raise UserError(
+                f"{version}: {len(live)} faces are too few to compare, expected {FEWEST} or more; look for longer"
+            )
+        moved = drift(learnt(version), live)
+        for what, index in moved.items():
+            say(f"{what:11} {index:6.3f}  {verdict(index)}")
+        say(f"{version}, {len(live):,} faces: {advice(moved)}")
 
 
 def verdict(index: float) -> str:
@@ -90,29 +95,44 @@ def read_log(path: Path) -> pd.DataFrame:
             frame = pd.DataFrame([row | row.pop("probabilities") for row in rows])
         else:
             frame = pd.read_csv(io.StringIO(text))
-        return frame[list(COLUMNS)].astype(dict.fromkeys(("brightness", *LABELS), float))
+        return frame[list(COLUMNS)].astype({"version": str, **dict.fromkeys(("brightness", *LABELS), float)})
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; expected what --json or --csv wrote") from error
     except (ValueError, KeyError, AttributeError, TypeError) as error:  # pandas' own errors are among them
         raise UserError(f"{path}: not what --json or --csv of serve wrote; give such a file") from error
 
 
-def seen(logs: list[pd.DataFrame]) -> Population:
-    """Return the faces of several logs: of each face the means over its frames."""
-    numbered = [log.assign(log=index) for index, log in enumerate(logs)]
-    means = pd.concat(numbered).groupby(["log", "face"])[["brightness", *LABELS]].mean()
+def seen(logs: list[pd.DataFrame]) -> dict[str, Population]:
+    """Return the faces of several logs by the network that looked: of each face the means over its frames."""
+    numbered = pd.concat([log.assign(log=index) for index, log in enumerate(logs)])
+    means = numbered.groupby(["version", "log", "face"])[["brightness", *LABELS]].mean()
+    return {str(version): _population(own) for version, own in means.groupby(level="version")}
+
+
+def _population(means: pd.DataFrame) -> Population:
     probabilities = means[list(LABELS)].to_numpy()
     return Population(probabilities.argmax(axis=1), probabilities.max(axis=1), means["brightness"].to_numpy())
 
 
-def learnt() -> Population:
-    """Return what the network here says of the test faces, and how bright they are.
+def learnt(version: str) -> Population:
+    """Return what a network says of the test faces, and how bright they are.
+
+    Args:
+        version: of the registry; any other name stands for the network that lies here.
 
     Raises:
-        UserError: there is no run here.
+        UserError: there are no such predictions, or other faces lie here.
     """
-    predictions, faces = read_predictions(paths.PREDICTIONS), read_faces(paths.FACES)
+    kept, faces = registry().read(f"versions/{version}/predictions.parquet"), read_faces(paths.FACES)
+    with tempfile.TemporaryDirectory() as folder:
+        predicted = paths.PREDICTIONS
+        if kept:
+            predicted = Path(folder) / f"{version}.parquet"
+            predicted.write_bytes(kept.content)
+        predictions = read_predictions(predicted)
     tested = faces.take(np.isin(faces.row, predictions.row))
+    if len(tested) != len(predictions.row):
+        raise UserError(f"{paths.FACES}: the faces that {version} was tested on are not there; bring its data back")
     brightness = tested.pixels.reshape(len(tested), -1).mean(axis=1)
     return Population(predictions.probabilities.argmax(axis=1), predictions.probabilities.max(axis=1), brightness)
 

@@ -29,7 +29,7 @@ def main() -> None:
         for number, path in enumerate(options.files):
             picture = read_picture(path)
             faces = _alone(looking).look(picture, 0.0)
-            written.write(0.0, number, faces)
+            written.write(0.0, number, faces, looking.predictor.version)
             say(f"{path}: {_told(faces)}")
             if options.out:
                 write_picture(options.out / f"{path.stem}.png", draw(picture, faces))

@@ -52,7 +52,7 @@ def record(frames: Iterator[Frame], looking: Watcher, options: argparse.Namespac
         film = stack.enter_context(video_writer(options.out, rate)) if options.out else None
         for frame in frames:
             faces = looking.look(frame.picture, frame.time)
-            written.write(frame.time, frame.number, faces)
+            written.write(frame.time, frame.number, faces, looking.predictor.version)
             timeline.add(frame.time, faces)
             if film:
                 film(draw(frame.picture, faces))

@@ -12,7 +12,7 @@ from model.labels import LABELS
 from serve.looking import Seen
 from tasks.common.errors import UserError
 
-COLUMNS: Final = ("time", "frame", "face", "left", "top", "width", "height", "brightness", "label", *LABELS)
+COLUMNS: Final = ("time", "frame", "version", "face", "left", "top", "width", "height", "brightness", "label", *LABELS)
 
 
 class Records:
@@ -24,11 +24,11 @@ class Records:
         if self._table:
             self._table.writerow(COLUMNS)
 
-    def write(self, time: float, frame: int, faces: Sequence[Seen]) -> None:
-        """Write the faces of a frame, at a time in seconds."""
+    def write(self, time: float, frame: int, faces: Sequence[Seen], version: str) -> None:
+        """Write the faces of a frame, at a time in seconds, and which network says what they show."""
         for face in faces:
             shares = [round(float(share), 4) for share in face.probabilities]
-            row = [round(time, 3), frame, face.number, *face.box, round(face.brightness, 1), face.label]
+            row = [round(time, 3), frame, version, face.number, *face.box, round(face.brightness, 1), face.label]
             if self._table:
                 self._table.writerow([*row, *shares])
             if self._lines:

@@ -45,7 +45,7 @@ def test_the_same_people_have_not_moved_and_other_light_is_told():
     assert glad["labels"] > LOOK > MOVED > glad["brightness"]
 
 
-def written(path, n, grey, frames=3):
+def written(path, n, grey, frames=3, version="model.onnx"):
     """A log of n faces, each in some frames."""
     rng = np.random.default_rng(0)
     with path.open("w") as file:
@@ -54,14 +54,28 @@ def written(path, n, grey, frames=3):
             for frame in range(frames):
                 shares = np.full(7, (1 - sure) / 6)
                 shares[label] = sure
-                row = {"time": frame / 20, "frame": frame, "face": face, "left": 0, "top": 0, "width": 9, "height": 9}
+                row = {
+                    "time": frame / 20,
+                    "frame": frame,
+                    "version": version,
+                    "face": face,
+                    "left": 0,
+                    "top": 0,
+                    "width": 9,
+                    "height": 9,
+                }
                 row |= {"brightness": grey + frame - 1, "label": LABELS[label]}
                 file.write(json.dumps(row | {"probabilities": dict(zip(LABELS, shares, strict=True))}) + "\n")
     return path
 
 
 def test_the_frames_of_a_face_count_as_one(tmp_path):
-    one = seen([read_log(written(tmp_path / "a.jsonl", 5, 100.0)), read_log(written(tmp_path / "b.jsonl", 4, 90.0))])
+    logs = [written(tmp_path / "a.jsonl", 5, 100.0), written(tmp_path / "b.jsonl", 4, 90.0)]
+    other = written(tmp_path / "c.jsonl", 3, 50.0, version="v2")
+    by_version = seen([read_log(path) for path in (*logs, other)])
+    assert by_version.keys() == {"model.onnx", "v2"}
+    assert len(by_version["v2"]) == 3
+    one = by_version["model.onnx"]
     assert len(one) == 9
     np.testing.assert_allclose(one.brightness, [100.0] * 5 + [90.0] * 4)
     assert ((one.confidence > 0.4) & (one.confidence < 0.9)).all()
@@ -89,8 +103,14 @@ def test_the_command_says_when_it_is_time_to_look(tmp_path):
     code, said = command(tmp_path, "night.jsonl")
     assert code == 0, said
     assert "time to look at brightness: at the light" in said
+    other = Predictions(rows, label.astype(np.int8), np.full((400, 7), 1 / 7, np.float32))  # v2 is sure of nothing
+    write_predictions(tmp_path / "registry" / "versions" / "v2" / "predictions.parquet", other)
+    written(tmp_path / "day.jsonl", 200, 110.0, version="v2")
+    code, said = command(tmp_path, "day.jsonl", "night.jsonl")
+    assert "model.onnx, 200 faces: time to look at brightness" in said
+    assert "v2, 200 faces: time to look at labels and confidence" in said
     written(tmp_path / "few.jsonl", 5, 100.0)
-    assert "5 faces are too few to compare, expected 30" in command(tmp_path, "few.jsonl")[1]
+    assert "model.onnx: 5 faces are too few to compare, expected 30" in command(tmp_path, "few.jsonl")[1]
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     assert "other.csv: not what --json or --csv of serve wrote" in command(tmp_path, "other.csv")[1]
     assert "none.jsonl: No such file" in command(tmp_path, "none.jsonl")[1]
