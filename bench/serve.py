@@ -2,6 +2,8 @@
 
     python -m bench.serve [--model model.onnx] [--fer /path/to/a/python/with/fer] [--rounds 3]
 
+`pip install fer "opencv-contrib-python<5" "setuptools<81"` makes such a Python.
+
 The frame is 640×480 and shows one face: the astronaut of scikit-image. Each measurement is a process of its own on one
 core, and the ways take turns.
 """
