@@ -86,9 +86,10 @@ test: lint ## Lint, types and all tests, in two processes: much of the time, one
 reliability: $(READY) ## Break what can break, in tests, and write docs/reliability.md
 	@python -m pytest -m fault --reliability docs/reliability.md
 
-audit: $(READY) ## Look for known holes in the locked packages (asks PyPI), and for risky code in ours
+audit: $(READY) ## Look for known holes in the locked packages (asks PyPI, or ADVISORIES=… of an OSV mirror), and for risky code in ours
 	@bandit --quiet --recursive --severity-level medium model tasks flows serve bench
-	@pip-audit --requirement $(LOCK) --require-hashes --disable-pip --strict --progress-spinner off
+	@pip-audit --requirement $(LOCK) --require-hashes --disable-pip --strict --progress-spinner off \
+		$(if $(ADVISORIES),--vulnerability-service osv --osv-url "$(ADVISORIES)")
 
 browser: $(READY) ## Bring Chromium for the tests of the page: Debian's where that may be installed, else Playwright's own
 	@command -v chromium >/dev/null || \
