@@ -77,6 +77,7 @@ class YuNet:
             raise UserError(f"{path}: no such file; expected `haar`, or YuNet as face_detection_yunet_2023mar.onnx")
         try:
             self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), SURE)
+            self._network.detect(np.zeros((320, 320, 3), np.uint8))  # that it is no YuNet shows in use alone
         except cv2.error as error:
             raise UserError(f"{path}: not a YuNet that OpenCV can load ({' '.join(str(error).split())})") from error
         self._least = min_face
