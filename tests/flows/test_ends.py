@@ -57,19 +57,24 @@ def test_a_new_data_version_is_an_experiment_to_apply(toy, server: Server, tmp_p
     assert server.task_runs("nothing")["ingest"]["run_count"] == 1  # bad data stays bad
 
 
-@pytest.fixture
-def promotable(toy: Path) -> Path:
-    """A workspace whose verdict is *promote*, on the very files that lie there."""
+def promotable_at(folder: Path) -> None:
+    """Have the verdict be *promote*, on the very files that lie there."""
     verdict = Verdict(
         verdict="promote", baseline=None, synthetic=True, reasons=("it is better",), checks=(),
         hashes=(
-            Hash(of="model", sha256=sha256(toy / paths.MODEL)),
-            Hash(of="predictions", sha256=sha256(toy / paths.PREDICTIONS)),
-            Hash(of="split", sha256=sha256(toy / paths.SPLIT)),
+            Hash(of="model", sha256=sha256(folder / paths.MODEL)),
+            Hash(of="predictions", sha256=sha256(folder / paths.PREDICTIONS)),
+            Hash(of="split", sha256=sha256(folder / paths.SPLIT)),
         ),
     )  # fmt: skip
-    write_verdict(toy / paths.VERDICT, verdict)
-    commit(toy, "a verdict")
+    write_verdict(folder / paths.VERDICT, verdict)
+    commit(folder, "a verdict")
+
+
+@pytest.fixture
+def promotable(toy: Path) -> Path:
+    """A workspace whose verdict is *promote*."""
+    promotable_at(toy)
     return toy
 
 

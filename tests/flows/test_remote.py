@@ -1,13 +1,19 @@
 """A DVC remote set up by one command: a real S3 server, and a shared folder."""
 
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 
+from tasks.common import paths
+from tasks.common.tables import read_faces
+from tests.flows.conftest import Server
+from tests.flows.test_ends import promotable_at
 from tests.tasks.ingest.stores import CREDENTIALS, free_port, s3_server
 from tests.workspaces import commit, run, start
 
@@ -66,6 +72,39 @@ def test_a_kill_leaves_no_address_that_was_not_proved(workspace, tmp_path, seen)
 def test_a_shared_folder_is_a_remote(workspace, tmp_path):
     assert "and equal" in set_remote(workspace, str(tmp_path / "shared"))
     assert (tmp_path / "shared" / "files").is_dir()
+
+
+def left_behind(workspace: Path, server: Server, store: Any, bucket: str) -> Iterator[tuple[str, bytes]]:
+    """Yield all that a run leaves: files, what git holds, what the Prefect server keeps, what lies in the bucket."""
+    for folder in (workspace, server.home):
+        yield from ((str(path), path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+    objects = ["git", "cat-file", "--batch", "--batch-all-objects"]
+    yield "git", subprocess.run(objects, cwd=workspace, capture_output=True, check=True).stdout
+    for one in store.list_objects_v2(Bucket=bucket)["Contents"]:
+        yield one["Key"], store.get_object(Bucket=bucket, Key=one["Key"])["Body"].read()
+
+
+def test_a_secret_stands_nowhere_in_what_a_whole_run_leaves(workspace, endpoint, server: Server, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("FACIAL_EMOTION_REGISTRY", "s3://kept/models")
+    store = boto3.client("s3")
+    store.create_bucket(Bucket="kept")
+    faces = read_faces(workspace / paths.FACES)
+    rows = zip(faces.emotion, faces.pixels, faces.usage, strict=True)
+    lines = [f"{emotion},{' '.join(map(str, face.ravel()))},{usage}" for emotion, face, usage in rows]
+    store.put_object(Bucket="kept", Key="fer2013.csv", Body="\n".join(["emotion,pixels,Usage", *lines]).encode())
+    set_remote(workspace, "s3://kept/fer", "--endpoint", endpoint)
+    commit(workspace, "a remote")
+    run(workspace, "python", "-m", "flows.train", "--source", "s3://kept/fer2013.csv", "--experiment", "planted")
+    assert server.flow_run("planted")["state_name"] in ("Completed", "NotComparable")
+    promotable_at(workspace)
+    assert "champion of s3://kept/models" in run(workspace, "python", "-m", "tasks.promote", "planted")
+    left = dict(left_behind(workspace, server, store, "kept"))
+    names = "\n".join(left)
+    for expected in ("provenance.json", "report.html", "dvc.lock", "prefect.db", "fer/files/", "models/champion.json"):
+        assert expected in names, expected
+    assert any(b"s3://kept/fer2013.csv" in content for content in left.values())
+    assert not [name for name, content in left.items() if b"planted-secret" in content]
 
 
 @pytest.mark.parametrize(

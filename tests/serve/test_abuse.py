@@ -71,7 +71,8 @@ def damaged(portrait):
         yield bytes(content)
 
 
-def test_the_server_is_what_it_describes(address, tmp_path):
+@pytest.mark.fault("serve.web", "requests that its description allows, and requests that it does not")
+def test_the_server_is_what_it_describes(address, tmp_path, seen):
     # That a box lies on the picture, and that bytes are a picture, no schema can say.
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "run", f"{address}/openapi.json", "--checks", "all",
@@ -83,9 +84,11 @@ def test_the_server_is_what_it_describes(address, tmp_path):
     )
     assert done.returncode == 0, done.stdout[-4000:]
     assert "5 selected / 5 total" in done.stdout
+    seen("each was answered as described, by schemathesis' checks")
 
 
-def test_damaged_pictures_by_the_thousand_end_their_request_alone(address, port, log, portrait):
+@pytest.mark.fault("serve.web", "a thousand damaged pictures")
+def test_damaged_pictures_by_the_thousand_end_their_request_alone(address, port, log, portrait, seen):
     with httpx.Client() as client:
         codes = Counter[int]()
         for number, content in enumerate(damaged(portrait)):
@@ -98,9 +101,11 @@ def test_damaged_pictures_by_the_thousand_end_their_request_alone(address, port,
     assert min(codes.values()) > COUNT // 20  # some damage leaves a picture, most does not
     assert memory(port) - before < 20e6
     assert len(log.read_text()) < 1000  # nobody can fill a disk with it
+    seen("each was seen or refused in a sentence; memory and log stayed as they were")
 
 
-def test_damaged_frames_by_the_thousand_are_told_and_the_connection_goes_on(address, portrait):
+@pytest.mark.fault("serve.web", "a thousand damaged frames over one connection")
+def test_damaged_frames_by_the_thousand_are_told_and_the_connection_goes_on(address, portrait, seen):
     async def talk():
         answers = Counter[str]()
         async with websockets.connect(f"{address.replace('http', 'ws')}/live", max_size=None) as own:
@@ -112,9 +117,11 @@ def test_damaged_frames_by_the_thousand_are_told_and_the_connection_goes_on(addr
     answers = asyncio.run(talk())
     assert answers.keys() == {"error", "faces", "version"}
     assert answers["error"] + answers["faces"] == COUNT
+    seen("each was seen or refused in a sentence, and the connection went on")
 
 
-def test_what_is_no_http_and_what_is_no_websocket_are_let_go_of(address, port, photo):
+@pytest.mark.fault("serve.web", "connections that speak no HTTP, or stop in the middle")
+def test_what_is_no_http_and_what_stops_in_the_middle_are_let_go_of(address, port, photo, seen):
     async def knock():
         for said in (
             b"\0" * 5000,
@@ -129,3 +136,4 @@ def test_what_is_no_http_and_what_is_no_websocket_are_let_go_of(address, port, p
 
     asyncio.run(knock())
     assert httpx.post(f"{address}/api/picture", content=photo).status_code == 200
+    seen("let go of; the next request was answered")
