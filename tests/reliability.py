@@ -25,7 +25,8 @@ _VARYING: Final = (
     (re.compile(r"/[^ ,;'\"|]*pytest-of[^ ,;'\"|:]*"), "…"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:…"),
     (re.compile(r"\bb\d{9,}"), "bucket"),
-    (re.compile(r"0x[0-9a-f]+|[0-9a-f]{32,}"), "…"),
+    (re.compile(r"0x[0-9a-f]+|[0-9a-f]{32,}|(?<=\.downloads/)[0-9a-f/]+|(?<=files/md5/)[0-9a-f/]+"), "…"),
+    (re.compile(r"(?<=at last after )[0-9,]+"), "…"),
 )
 
 
