@@ -3,7 +3,7 @@
 import argparse
 
 from serve.frames import Camera
-from serve.options import add_looking, add_moving, watcher
+from serve.options import add_looking, add_moving, check_outputs, watcher
 from serve.recording import record
 from tasks.common.console import progress, say
 from tasks.common.errors import UserError, command
@@ -19,6 +19,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.max_fps <= 0:
         raise UserError(f"--max-fps: found {options.max_fps}, expected more than 0")
+    check_outputs([], [options.out, options.json, options.csv, options.timeline])
     camera, looking = Camera(options.source), watcher(options)
     with progress("looking", 0, "frames") as bar:
         summary = record(camera.frames(options.max_fps), looking, options, options.max_fps, bar)

@@ -123,11 +123,12 @@ def learnt(version: str) -> Population:
     Raises:
         UserError: there are no such predictions, or other faces lie here.
     """
-    kept, faces = registry().read(f"versions/{version}/predictions.parquet"), read_faces(paths.FACES)
+    store, name, faces = registry(), f"versions/{version}/predictions.parquet", read_faces(paths.FACES)
+    kept = store.read(name) if name in store.names("versions/") else None
     with tempfile.TemporaryDirectory() as folder:
         predicted = paths.PREDICTIONS
         if kept:
-            predicted = Path(folder) / f"{version}.parquet"
+            predicted = Path(folder) / paths.PREDICTIONS.name
             predicted.write_bytes(kept.content)
         predictions = read_predictions(predicted)
     tested = faces.take(np.isin(faces.row, predictions.row))

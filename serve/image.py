@@ -9,7 +9,7 @@ import numpy as np
 from serve.drawing import draw
 from serve.frames import read_picture
 from serve.looking import Seen, Watcher
-from serve.options import add_looking, watcher
+from serve.options import add_looking, check_outputs, watcher
 from serve.records import records
 from serve.tracking import Tracker
 from tasks.common.console import say
@@ -24,6 +24,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write the pictures with what is seen drawn on them")
     add_looking(parser)
     options = parser.parse_args()
+    drawn = [options.out / f"{path.stem}.png" for path in options.files] if options.out else []
+    check_outputs(options.files, [*drawn, options.json, options.csv])
     looking = watcher(options)
     with records(options.json, options.csv) as written:
         for number, path in enumerate(options.files):
@@ -32,7 +34,7 @@ def main() -> None:
             written.write(0.0, number, faces, looking.predictor.version)
             say(f"{path}: {_told(faces)}")
             if options.out:
-                write_picture(options.out / f"{path.stem}.png", draw(picture, faces))
+                write_picture(drawn[number], draw(picture, faces))
 
 
 def _alone(looking: Watcher) -> Watcher:

@@ -1,6 +1,7 @@
 """What the commands for pictures, video and camera take alike."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from serve.detector import open_detector
@@ -34,6 +35,21 @@ def add_moving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settle", type=float, default=0.4, metavar="SECONDS", help="in which a change shows to two thirds; 0: at once"
     )
+
+
+def check_outputs(sources: Iterable[Path], outputs: Iterable[Path | None]) -> None:
+    """Check that nothing is written onto what is looked at, and no two outputs into one file.
+
+    Raises:
+        UserError: it would be.
+    """
+    taken = {source.resolve() for source in sources}
+    for output in outputs:
+        if output is None:
+            continue
+        if output.resolve() in taken:
+            raise UserError(f"{output}: would be written over a file that is looked at, or written twice; name another")
+        taken.add(output.resolve())
 
 
 def watcher(options: argparse.Namespace) -> Watcher:

@@ -72,7 +72,8 @@ def make_app(eyes: Eyes, corrections: Corrections, guard: Guard) -> FastAPI:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        return JSONResponse({"detail": f"{first['loc'][-1]}: {first['msg']}, found {first.get('input')!r}"}, 422)
+        found = "" if first["type"] == "missing" else f", found {str(first['input'])[:60]!r}"
+        return JSONResponse({"detail": f"{first['loc'][-1]}: {first['msg']}{found}"}, 422)
 
     _add_pages(app, eyes)
     _add_looking(app, eyes, corrections)

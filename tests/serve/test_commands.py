@@ -102,6 +102,26 @@ def test_what_cannot_be_seen_ends_with_one_sentence(network, tmp_path, what, wor
     assert said.splitlines()[-1].startswith("error: ")
 
 
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("image", ["face.png", "--out", "."]),
+        ("image", ["face.png", "a/face.png", "--out", "seen"]),
+        ("image", ["face.png", "--json", "x.txt", "--csv", "x.txt"]),
+        ("video", ["film.mp4", "--out", "film.mp4"]),
+        ("video", ["film.mp4", "--timeline", "a/../film.mp4"]),
+    ],
+)
+def test_nothing_is_written_over_what_is_looked_at_or_written_twice(network, picture, film, tmp_path, what, words):
+    (tmp_path / "a").mkdir()
+    for name, source in (("face.png", picture), ("a/face.png", picture), ("film.mp4", film)):
+        (tmp_path / name).write_bytes(source.read_bytes())
+    said = serve(tmp_path, what, *words, "--model", network, code=1)
+    assert "would be written over a file that is looked at, or written twice; name another" in said
+    assert (tmp_path / "face.png").read_bytes() == picture.read_bytes()
+    assert (tmp_path / "film.mp4").read_bytes() == film.read_bytes()
+
+
 def test_a_stream_is_a_camera(network, film, tmp_path):
     said = serve(tmp_path, "camera", film, "--model", network, "--json", "s.jsonl", "--max-fps", "1e9")
     assert "60 frames at" in said

@@ -3,15 +3,20 @@
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from serve.web.eyes import FRESH
+from tasks.registry.champion import crown
 from tests.serve.pages import browser, serving
+from tests.serve.test_predictor import published
 from tests.tasks.ingest.stores import free_port
 
 CHROMIUM = browser()
@@ -120,6 +125,26 @@ def test_a_correction_is_kept_by_button_and_by_key(page, address, picture):
     page.locator("h1").click()
     page.keyboard.press("4")
     expect(page.locator("#kept")).to_have_text(re.compile(r"kept as happy/\w+\.png"))
+
+
+def test_the_page_switches_between_the_champion_and_other_versions(page, network, picture, tmp_path, monkeypatch):
+    store = published(tmp_path, network)
+    crown(store, "v1", kind="promotion", who="A", when=datetime.now(UTC), reason="r")
+    monkeypatch.setenv("FACIAL_EMOTION_REGISTRY", str(tmp_path / "registry"))
+    with serving() as own:
+        page.goto(own)
+        expect(page.locator("#version option")).to_have_text(["v1 (champion)", "v2"])
+        page.locator("#file").set_input_files(picture)
+        expect(page.locator("#status")).to_have_text(re.compile("v1 · 1 face"), timeout=20_000)
+        page.locator("#version").select_option("v2")
+        expect(page.locator("#status")).to_have_text(re.compile("v2 · 1 face"), timeout=20_000)
+        content = picture.read_bytes()
+        assert httpx.post(f"{own}/api/picture", content=content).json()["version"] == "v1"
+        crown(store, "v2", kind="promotion", who="A", when=datetime.now(UTC), reason="r")
+        time.sleep(FRESH)
+        assert httpx.post(f"{own}/api/picture", content=content).json()["version"] == "v2"
+        answer = httpx.post(f"{own}/api/picture", params={"version": "../v1"}, content=content)
+        assert (answer.status_code, "no such version; there are v1, v2" in answer.text) == (404, True)
 
 
 def test_a_lost_connection_comes_back(page, network):
