@@ -14,7 +14,7 @@ from model.labels import LABELS
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
-from tasks.common.provenance import Provenance
+from tasks.common.provenance import Provenance, VotesSource
 from tasks.common.tables import USAGES
 from tasks.ingest.combine import combined
 from tasks.ingest.publish import pin, publish, workspace
@@ -57,20 +57,10 @@ def ingest(
     Raises:
         UserError: anything about a source is bad; `data/` is as it was then.
     """
-    if skip_bad_rows < 0:
-        raise UserError(f"--skip-bad-rows: found {skip_bad_rows}, expected 0 or more")
-    if not LEAST <= side <= MOST:
-        raise UserError(f"--side: found {side}, expected {LEAST} to {MOST} pixels")
-    wanted = _wanted(side, layouts, 1 + len(add))
-    bad = BadRows(skip_bad_rows)
+    wanted, bad = _wanted(side, layouts, 1 + len(add)), _allowed(skip_bad_rows)
     with workspace() as work:
-        first, votes_source = read_source(source, bad, work / "0", wanted[0]), None
-        if votes:
-            faces, votes_source = join_votes(first, votes)
-            first = replace(first, faces=faces)
-        if crowd_labels:
-            first = labelled_by_crowd(first)
-        rest = [read_source(one, bad, work / str(n), wanted[n]) for n, one in enumerate(add, 1)]
+        first, *rest = [read_source(one, bad, work / str(n), wanted[n]) for n, one in enumerate([source, *add])]
+        first, votes_source = _with_votes(first, votes, crowd_labels=crowd_labels)
         read, parts = combined([first, *rest])
         known = _known(read, bad).model_copy(
             update={"votes": votes_source, "crowd_labels": crowd_labels, "parts": parts}
@@ -79,8 +69,26 @@ def ingest(
     return known
 
 
+def _allowed(skip_bad_rows: int) -> BadRows:
+    """Return what collects bad rows."""
+    if skip_bad_rows < 0:
+        raise UserError(f"--skip-bad-rows: found {skip_bad_rows}, expected 0 or more")
+    return BadRows(skip_bad_rows)
+
+
+def _with_votes(source: Source, votes: Path | None, *, crowd_labels: bool) -> tuple[Source, VotesSource | None]:
+    """Return a source with the votes of a file, and their majorities for its labels where that is asked."""
+    votes_source = None
+    if votes:
+        faces, votes_source = join_votes(source, votes)
+        source = replace(source, faces=faces)
+    return labelled_by_crowd(source) if crowd_labels else source, votes_source
+
+
 def _wanted(side: int, layouts: Sequence[str], sources: int) -> list[Wanted]:
     """Return how each source is to be read."""
+    if not LEAST <= side <= MOST:
+        raise UserError(f"--side: found {side}, expected {LEAST} to {MOST} pixels")
     if len(layouts) not in (0, 1, sources):
         raise UserError(f"--layout: found {len(layouts)}, expected one for all {sources} sources, or one for each")
     each = layouts if len(layouts) == sources else [*layouts, "auto"][:1] * sources
