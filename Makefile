@@ -35,7 +35,7 @@ run: $(READY) ## Run the whole pipeline, on the pinned data or on DATA=/path/to/
 	@python -m flows.train $(if $(DATA),--source "$(DATA)") $(if $(VOTES),--ingest-option "votes=$(VOTES)")
 	@python -m tasks.summary
 
-data: $(READY) ## Take in DATA=/path/to/fer2013.csv, or the sample, and nothing more
+data: $(READY) ## Take in DATA=/path/to/fer2013.csv (and VOTES=…), or the sample, and nothing more
 	@python -m tasks.ingest "$(or $(DATA),sample)" $(if $(VOTES),--votes "$(VOTES)")
 
 experiments: $(READY) ## Compare all runs: scores, and the parameters that differ
@@ -108,4 +108,4 @@ lock: $(READY) ## Resolve the ranges of pyproject.toml anew
 	done
 
 clean: ## Remove what a run leaves, but for the data and DVC's cache
-	rm -rf outputs plots reports .backup .downloads .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf outputs plots reports .backup .downloads .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis

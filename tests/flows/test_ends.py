@@ -9,9 +9,8 @@ import pytest
 
 from tasks.common import paths
 from tasks.common.files import sha256
-from tasks.gate.verdict import Hash, Verdict, write_verdict
 from tests.flows.conftest import Server, exps
-from tests.workspaces import commit, run
+from tests.workspaces import promotable_at, run
 
 FLOW = ("python", "-m", "flows.train")
 
@@ -55,20 +54,6 @@ def test_a_new_data_version_is_an_experiment_to_apply(toy, server: Server, tmp_p
     said = run(toy, "python", "-m", "flows.ingest", missing, "--experiment", "nothing", ok=False)
     assert "nothing.csv" in said
     assert server.task_runs("nothing")["ingest"]["run_count"] == 1  # bad data stays bad
-
-
-def promotable_at(folder: Path) -> None:
-    """Have the verdict be *promote*, on the very files that lie there."""
-    verdict = Verdict(
-        verdict="promote", baseline=None, synthetic=True, reasons=("it is better",), checks=(),
-        hashes=(
-            Hash(of="model", sha256=sha256(folder / paths.MODEL)),
-            Hash(of="predictions", sha256=sha256(folder / paths.PREDICTIONS)),
-            Hash(of="split", sha256=sha256(folder / paths.SPLIT)),
-        ),
-    )  # fmt: skip
-    write_verdict(folder / paths.VERDICT, verdict)
-    commit(folder, "a verdict")
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ import pytest
 from tasks.common import paths
 from tasks.common.tables import read_faces
 from tests.flows.conftest import Server
-from tests.flows.test_ends import promotable_at
 from tests.tasks.ingest.stores import CREDENTIALS, free_port, s3_server
-from tests.workspaces import commit, run, start
+from tests.workspaces import commit, promotable_at, run, start
 
 
 @pytest.fixture(scope="module")
