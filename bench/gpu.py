@@ -128,7 +128,12 @@ def predictions(trained: Trained, params: Params, faces: Faces) -> Predictions:
     """Return what the network says of some faces, averaged over the views that `evaluate` asks for."""
     how = params.evaluate
     probabilities = predict(
-        trained.network, faces.pixels, batch_size=how.batch_size, flip=how.flip, ten_crop=how.ten_crop
+        trained.network,
+        faces.pixels,
+        batch_size=how.batch_size,
+        flip=how.flip,
+        turn=how.turn,
+        ten_crop=how.ten_crop,
     )
     return Predictions(faces.row, faces.emotion, probabilities)
 

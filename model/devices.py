@@ -56,6 +56,7 @@ def set_up(device: Literal["auto", "cpu", "gpu"], *, mixed_precision: bool, dete
     gpus = [] if device == "cpu" else _gpus()
     if device == "gpu" and not gpus:
         raise DeviceError(f"train.device is gpu, and {keras.backend.backend()} sees none: {what_is_missing()}")
+    _share_one_heap()
     _prepare(gpus, deterministic)
     keras.mixed_precision.set_dtype_policy(_policy(gpus) if mixed_precision else "float32")
     if gpus:
@@ -128,7 +129,14 @@ def keep_freed_memory() -> None:
         libc.mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+def _share_one_heap() -> None:
+    """Have glibc serve all threads from one heap: each would keep one of its own, with what is freed in it."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_ARENA_MAX, 1)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Numbers that glibc's malloc.h gives them."""
 
 

@@ -81,7 +81,12 @@ def test_subset(faces: Faces, split: Split) -> tuple[Faces, np.ndarray]:
 def predict_faces(network: keras.Model, test: Faces, params: Evaluate) -> Predictions:
     """Return what the network says of the test faces, averaged over the views that `params` asks for."""
     probabilities = predict(
-        network, test.pixels, batch_size=params.batch_size, flip=params.flip, ten_crop=params.ten_crop
+        network,
+        test.pixels,
+        batch_size=params.batch_size,
+        flip=params.flip,
+        turn=params.turn,
+        ten_crop=params.ten_crop,
     )
     return Predictions(test.row, test.emotion, probabilities)
 

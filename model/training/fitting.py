@@ -1,5 +1,6 @@
 """Training a network: epoch after epoch, the best weights kept, resumable after each."""
 
+import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def fit(
     progress = _resume(network, backup, watch)
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
         batches = feed.training(len(progress.history))
-        guard = _Guard(len(progress.history), fitting.batch_size, len(train), watch)
+        guard = _Guard(len(progress.history), fitting, len(train), watch)
         figures = _epoch(learners.of(batches.side), batches, feed.validation(batches.side), guard, progress.spent)
         _note(network, progress, figures, fitting)
         if fitting.recipe.ema:
@@ -140,6 +141,8 @@ class _Learners:
 
     def __init__(self, network: keras.Model, fitting: Fitting, steps: int) -> None:
         optimizer, whole = fitting.recipe.build(steps), network.input_shape[1]
+        if keras.config.dtype_policy().name == "mixed_float16":  # Keras would scale the loss of each size on its own
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         sides = {fitting.growth.side(epoch, fitting.epochs, whole) for epoch in range(fitting.epochs)}
         self._compiled = {side: sized(network, side) for side in sorted({*sides, whole})}
         for learner in self._compiled.values():
@@ -149,7 +152,12 @@ class _Learners:
         optimizer.build(network.trainable_variables)  # so that a backup has where to go
 
     def of(self, side: int) -> keras.Model:
-        """Return what learns from faces uint8 [n, side, side]."""
+        """Return what learns from faces uint8 [n, side, side]; what learnt from smaller ones is let go."""
+        outgrown = [smaller for smaller in self._compiled if smaller < side]
+        for smaller in outgrown:
+            del self._compiled[smaller]
+        if outgrown:
+            gc.collect()
         return self._compiled[side]
 
 
@@ -231,9 +239,9 @@ def _diverged(what: str, value: float, where: str) -> str:
 class _Guard(keras.callbacks.Callback):
     """Stops at a loss that is no number, tells how far the epoch is, and keeps the weights that are not averaged."""
 
-    def __init__(self, index: int, batch_size: int, faces: int, watch: Watch) -> None:
+    def __init__(self, index: int, fitting: Fitting, faces: int, watch: Watch) -> None:
         super().__init__()
-        self.index, self._batch_size, self._faces, self._watch = index, batch_size, faces, watch
+        self.index, self._fitting, self._faces, self._watch = index, fitting, faces, watch
         self.raw: list[np.ndarray] = []
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -242,9 +250,9 @@ class _Guard(keras.callbacks.Callback):
         loss, accuracy = (float(np.asarray((logs or {})[name])) for name in ("loss", "accuracy"))
         if not math.isfinite(loss):
             raise TrainingError(_diverged("loss", loss, f"in epoch {self.index + 1} at batch {batch + 1}"))
-        self._watch.batch(self.index, min((batch + 1) * self._batch_size, self._faces), loss, accuracy)
+        self._watch.batch(self.index, min((batch + 1) * self._fitting.batch_size, self._faces), loss, accuracy)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the weights: next, `fit` puts their moving average in their place, and training goes on from these."""
-        if self.model.optimizer.use_ema:
+        if self._fitting.recipe.ema:
             self.raw = _values(self.model.trainable_variables)

@@ -191,6 +191,8 @@ class Evaluate(Section):
 
     flip: bool
     """Average the probabilities of each face and its mirror image."""
+    turn: Annotated[float, Field(ge=0, le=45)]
+    """Average over the face as it is and turned by so many degrees either way; 0 does not turn it."""
     ten_crop: bool
     """Average over four corners and the middle, each mirrored too."""
     batch_size: Positive

@@ -1,5 +1,6 @@
 """Train the network on the training subset; keep the weights that do best on the validation subset."""
 
+import gc
 import hashlib
 import json
 from dataclasses import dataclass
@@ -126,7 +127,10 @@ def prove(params: Params, train: Labelled, device: Device) -> int:
     with device.scope:
         network = _network(params.model, train)
         first = sized(network, fitting.growth.side(0, fitting.epochs, network.input_shape[1]))
-        return prove_learning(first, train, fitting.seed, fitting.objective)
+        steps = prove_learning(first, train, fitting.seed, fitting.objective)
+    del network, first
+    gc.collect()  # a compiled network holds itself, and the training needs its memory
+    return steps
 
 
 def train_network(

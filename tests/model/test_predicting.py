@@ -7,6 +7,7 @@ import pytest
 from keras import layers
 
 from model.predicting import NetworkError, five_crops, load_network, milliseconds_per_face, predict
+from model.training.augmentation import warp
 from tests.model.tiny import noise, tiny
 
 
@@ -34,6 +35,17 @@ def test_flip_says_the_same_of_a_face_and_of_its_mirror_image():
     assert not np.allclose(plain, predict(network, mirrored, batch_size=8), atol=1e-4)
     flipped = predict(network, faces, batch_size=8, flip=True)
     np.testing.assert_allclose(flipped, predict(network, mirrored, batch_size=8, flip=True), atol=1e-6)
+
+
+def test_turned_views_are_the_face_and_both_turns_of_it_each_mirrored_too():
+    network, faces = tiny(), noise(3)
+    angle = np.full(3, np.radians(8.0))
+    turns = [warp(faces, sign * angle, np.ones(3), np.zeros((3, 2))) for sign in (0, -1, 1)]
+    each = np.stack([predict(network, view, batch_size=8) for turn in turns for view in (turn, turn[:, :, ::-1])])
+    assert each.std(axis=0).max() > 1e-3
+    averaged = predict(network, faces, batch_size=8, flip=True, turn=8.0)
+    np.testing.assert_allclose(averaged, each.mean(axis=0), atol=1e-6)
+    assert not np.allclose(averaged, predict(network, faces, batch_size=8, flip=True), atol=1e-4)
 
 
 def test_ten_crop_is_the_average_of_ten_predictions():

@@ -20,6 +20,7 @@ from tasks.scoring.scores import Bootstrap, score
 
 PARAMS = Evaluate(
     flip=False,
+    turn=0.0,
     ten_crop=False,
     batch_size=8,
     seed=1,

@@ -31,7 +31,7 @@ def params(**train):
     """The project's own parameters, shrunk."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["model"] |= {"filters": [8], "kernel_sizes": [3]}
-    values["train"] |= {"epochs": 3, "batch_size": 16, "canary": False} | train
+    values["train"] |= {"epochs": 3, "batch_size": 16, "canary": False, "mixed_precision": False} | train
     return values
 
 

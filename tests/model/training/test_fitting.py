@@ -1,3 +1,5 @@
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from sklearn.metrics import f1_score
 
 from model.networks import build
 from model.training.augmentation import Augmentation
-from model.training.backup import Backup
+from model.training.backup import Backup, Epoch
 from model.training.batches import Batches, Labelled, balanced_weights, effective_weights, label_weights
 from model.training.canary import prove_learning
 from model.training.fitting import Fitting, TrainingError, Watch, fit, macro_f1
@@ -147,6 +149,42 @@ def test_a_training_on_growing_faces_ends_the_same_after_a_cut_and_chooses_among
     assert progress.history == whole.history
     for one, other in zip(weights, whole_weights, strict=True):
         assert (one == other).all()
+
+
+@pytest.fixture
+def float16():
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def test_a_training_in_float16_on_growing_faces_ends_the_same_after_a_cut(float16, tmp_path):
+    halved = recipe(epochs=3, growth=Growth(24, 0.5), recipe=Recipe("nesterov", 0.05, ema=0.9))
+    whole_weights, whole = trained(halved)
+    assert [epoch.side for epoch in whole.history] == [24, 40, 48]
+    weights, progress = trained(halved, backup=cut_off(halved, tmp_path))
+    assert progress.history == whole.history
+    for one, other in zip(weights, whole_weights, strict=True):
+        assert (one == other).all()
+
+    keras.config.set_dtype_policy("float32")
+    _, single = trained(halved)
+    assert single.history != whole.history
+    losses = [[epoch.loss for epoch in history] for history in (whole.history, single.history)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_what_learnt_from_smaller_faces_is_let_go():
+    alive = []
+
+    def count(index: int, figures: Epoch) -> None:
+        models = [thing for thing in gc.get_objects() if isinstance(thing, keras.Model) and thing.name == "growing"]
+        alive.append((figures.side, sorted(network.input_shape[1] for network in models)))
+
+    network = keras.models.clone_model(build("compact", **TINY))
+    network.name = "growing"
+    fit(network, bars(56), bars(28), recipe(epochs=2, growth=Growth(32, 0.5)), watch=Watch(epoch=count))
+    assert alive == [(32, [32, 48]), (48, [48])]
 
 
 def test_faces_that_are_too_small_for_the_network_are_refused_before_the_first_epoch():
