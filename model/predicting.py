@@ -75,7 +75,7 @@ def predict(
         return np.zeros((0, len(LABELS)), np.float32)
     sums, views = np.zeros((len(faces), len(LABELS))), 0
     for crop in five_crops(faces) if ten_crop else (faces,):
-        for view in _turned(crop, turn) if turn else (crop,):
+        for view in turns(crop, turn) if turn else (crop,):
             for seen in (view, view[:, :, ::-1]) if flip or ten_crop else (view,):
                 sums += _said_of(network, seen, batch_size)
                 views += 1
@@ -91,7 +91,8 @@ def _said_of(network: keras.Model, faces: np.ndarray, batch_size: int) -> np.nda
     return np.concatenate([network.predict_on_batch(faces[start : start + batch_size]) for start in starts])
 
 
-def _turned(faces: np.ndarray, degrees: float) -> Iterator[np.ndarray]:
+def turns(faces: np.ndarray, degrees: float) -> Iterator[np.ndarray]:
+    """Yield the faces as they are and turned by so many degrees either way, each uint8 [n, side, side]."""
     yield faces
     for angle in (-degrees, degrees):
         n = len(faces)

@@ -6,6 +6,7 @@ import numpy as np
 import yaml
 
 from model.exporting import onnx_probabilities
+from model.predicting import turns
 from tasks.common import paths
 from tasks.common.tables import read_faces, read_predictions
 from tests.flows.learner import sweep, tuned
@@ -62,8 +63,9 @@ def its_version_is_the_champion(workspace):
     predictions = read_predictions(version / "predictions.parquet")
     faces = read_faces(workspace / paths.FACES)
     test = faces.take(np.searchsorted(faces.row, predictions.row))
-    both = [onnx_probabilities(version / "model.onnx", seen) for seen in (test.pixels, test.pixels[:, :, ::-1])]
-    np.testing.assert_allclose(np.mean(both, axis=0), predictions.probabilities, atol=1e-4)
+    views = [view for turned in turns(test.pixels, 8.0) for view in (turned, turned[:, :, ::-1])]
+    each = [onnx_probabilities(version / "model.onnx", view) for view in views]
+    np.testing.assert_allclose(np.mean(each, axis=0), predictions.probabilities, atol=1e-4)
     quick, exact = (onnx_probabilities(version / name, test.pixels) for name in ("model-int8.onnx", "model.onnx"))
     same = (quick.argmax(axis=1) == exact.argmax(axis=1)).mean()
     assert f"it gives {same:.1%} of them the same label" in card
