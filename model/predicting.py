@@ -73,13 +73,9 @@ def predict(
         raise NetworkError(f"the network takes faces of {side} × {side} pixels, found {found}")
     if len(faces) == 0:
         return np.zeros((0, len(LABELS)), np.float32)
-    sums, views = np.zeros((len(faces), len(LABELS))), 0
-    for crop in five_crops(faces) if ten_crop else (faces,):
-        for view in turns(crop, turn) if turn else (crop,):
-            for seen in (view, view[:, :, ::-1]) if flip or ten_crop else (view,):
-                sums += _said_of(network, seen, batch_size)
-                views += 1
-    probabilities = (sums / views).astype(np.float32)
+    views = _views(faces, flip=flip, turn=turn, ten_crop=ten_crop)
+    said = [_said_of(network, view, batch_size) for view in views]
+    probabilities = np.stack(said).mean(axis=0, dtype=np.float64).astype(np.float32)
     if not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
         raise NetworkError("the network's outputs don't sum to 1: it is broken, or its last layer is no softmax")
     return probabilities
@@ -89,6 +85,14 @@ def _said_of(network: keras.Model, faces: np.ndarray, batch_size: int) -> np.nda
     """Return what the network says, batch after batch; `keras.Model.predict` sets up a pipeline for each call."""
     starts = range(0, len(faces), batch_size)
     return np.concatenate([network.predict_on_batch(faces[start : start + batch_size]) for start in starts])
+
+
+def _views(faces: np.ndarray, *, flip: bool, turn: float, ten_crop: bool) -> Iterator[np.ndarray]:
+    for crop in five_crops(faces) if ten_crop else (faces,):
+        for view in turns(crop, turn) if turn else (crop,):
+            yield view
+            if flip or ten_crop:
+                yield view[:, :, ::-1]
 
 
 def turns(faces: np.ndarray, degrees: float) -> Iterator[np.ndarray]:
