@@ -188,6 +188,7 @@ def _values(variables: list[keras.Variable]) -> list[np.ndarray]:
 
 
 def _epoch(learner: keras.Model, train: Batches, validation: Batches, guard: "_Guard", spent: Spent) -> Epoch:
+    _level(learner, validation, guard)
     with spent.on("training"):
         logs = learner.fit(train, epochs=1, verbose=0, shuffle=False, callbacks=[guard]).history
     with spent.on("validation"):
@@ -197,6 +198,18 @@ def _epoch(learner: keras.Model, train: Batches, validation: Batches, guard: "_G
     rate = float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate))
     loss, accuracy = float(logs["loss"][0]), float(logs["accuracy"][0])
     return Epoch(loss, accuracy, float(val_loss), float(val_accuracy), rate, train.side)
+
+
+def _level(learner: keras.Model, validation: Batches, guard: "_Guard") -> None:
+    """Make an epoch the same whether the process made those before it or not, which TensorFlow does by itself.
+
+    Keras draws a batch of the epoch to build metrics that aren't; on JAX and PyTorch it then comes last, so that
+    another one is shown before. PyTorch's dropout follows the process's random numbers, not the network's.
+    """
+    if keras.backend.backend() != "tensorflow":
+        learner.test_on_batch(*validation[0])
+    if keras.backend.backend() == "torch":
+        keras.utils.set_random_seed(guard.seed)
 
 
 def macro_f1(network: keras.Model, data: Labelled, devices: int = 1) -> float:
@@ -244,6 +257,11 @@ class _Guard(keras.callbacks.Callback):
         self.index, self._fitting, self._faces, self._watch = index, fitting, faces, watch
         self.raw: list[np.ndarray] = []
 
+    @property
+    def seed(self) -> int:
+        """Of what is random in this epoch."""
+        return int(np.random.SeedSequence((self._fitting.seed, self.index)).generate_state(1)[0])
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if batch == 0:
             keep_freed_memory()  # each time: what undoes it comes with the epoch's batches
@@ -256,3 +274,8 @@ class _Guard(keras.callbacks.Callback):
         """Keep the weights: next, `fit` puts their moving average in their place, and training goes on from these."""
         if self._fitting.recipe.ema:
             self.raw = _values(self.model.trainable_variables)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Give the weights arrays of their own: Keras put the average's there, and JAX deletes both at once."""
+        if self._fitting.recipe.ema:
+            _assign(self.model.trainable_variables, _values(self.model.trainable_variables))

@@ -43,3 +43,47 @@ def test_loss_and_gradients_are_those_of_tensorflow(stepped, backend, name):
         np.testing.assert_allclose(found[what], value, atol=1e-4, err_msg=what)
     # Gradients that were all next to nothing would agree as well.
     assert max(np.abs(value).max() for value in expected.values()) > 0.01
+
+
+RESUMED = """
+import sys
+from pathlib import Path
+import model, keras, numpy as np
+from model.networks import build
+from model.training.augmentation import Augmentation
+from model.training.backup import Backup
+from model.training.batches import Labelled
+from model.training.fitting import Fitting, Watch, fit
+from model.training.optimizers import Recipe
+
+labels = np.arange(28) % 7
+data = Labelled(np.random.default_rng(0).integers(0, 255, (28, 48, 48), dtype=np.uint8), labels)
+recipe = Recipe("nesterov", 0.02, momentum=0.9, ema=0.9)
+fitting = Fitting(recipe, epochs=3, batch_size=14, seed=0, augment=Augmentation(flip=True))
+
+def train(backup=None, stop=None):
+    def halt(index, figures):
+        if index == stop:
+            raise KeyboardInterrupt
+    keras.utils.set_random_seed(1)
+    network = build("compact", filters=[4], kernel_sizes=[3])
+    return fit(network, data, data, fitting, backup=backup, watch=Watch(epoch=halt))
+
+backup = Backup(Path(sys.argv[1]))
+try:
+    train(backup, stop=1)
+except KeyboardInterrupt:
+    assert backup.path.exists()
+assert train(backup).history == train().history
+print("the same on", keras.backend.backend())
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_resumed_training_with_averaged_weights_is_the_same(tmp_path, backend):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    command = [sys.executable, "-c", RESUMED, str(tmp_path / "state.npz")]
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    assert f"the same on {backend}" in done.stdout, done.stderr[-2000:]
