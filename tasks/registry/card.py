@@ -1,5 +1,7 @@
 """The model card of a version (Mitchell et al. 2019, "Model Cards for Model Reporting")."""
 
+from dataclasses import dataclass
+
 from tasks.common.provenance import Provenance
 from tasks.gate.verdict import Verdict
 from tasks.scoring.evaluation import Evaluation
@@ -11,15 +13,41 @@ SYNTHETIC = (
 )
 
 
+@dataclass(frozen=True)
+class Setting:
+    """On what the network was measured.
+
+    Attributes:
+        subsets: how the faces were split, in a sentence.
+        views: which of each test face the evaluation averages, in a sentence.
+        side: height and width of the faces, in pixels.
+    """
+
+    subsets: str
+    views: str
+    side: int
+
+
+@dataclass(frozen=True)
+class Served:
+    """What becomes of the network where it is served.
+
+    Attributes:
+        accuracy: of the test faces, 0 to 1, each seen once, as it is.
+        quick: what becomes of it in 8-bit integers, in a sentence.
+    """
+
+    accuracy: float
+    quick: str
+
+
 def model_card(
     version: str,
     evaluation: Evaluation,
     verdict: Verdict,
     provenance: Provenance,
-    *,
-    subsets: str,
-    side: int,
-    quick: str,
+    setting: Setting,
+    served: Served,
 ) -> str:
     """Return the card as Markdown.
 
@@ -28,17 +56,16 @@ def model_card(
         evaluation: of the test faces.
         verdict: of the gate.
         provenance: of the data.
-        subsets: how the faces were split, in a sentence.
-        side: height and width of the faces, in pixels.
-        quick: what became of the network in 8-bit integers, in a sentence.
+        setting: of the evaluation.
+        served: what becomes of the network then.
     """
     parts = [
         f"# Model card: {version}",
         *([SYNTHETIC] if evaluation.synthetic else []),
-        _details(evaluation, side, quick),
+        _details(evaluation, setting.side, served.quick),
         _use(),
-        _data(evaluation, provenance, subsets),
-        _figures(evaluation),
+        _data(evaluation, provenance, setting.subsets),
+        _figures(evaluation, setting.views, served.accuracy),
         _verdict(verdict),
         _limits(),
     ]
@@ -77,7 +104,7 @@ def _data(evaluation: Evaluation, provenance: Provenance, subsets: str) -> str:
     )
 
 
-def _figures(evaluation: Evaluation) -> str:
+def _figures(evaluation: Evaluation, views: str, served: float) -> str:
     whole, clean = evaluation.whole, evaluation.without_leaks
     rows = [f"| {NAMES[name]} | {_estimate(whole, name)} | {_estimate(clean, name)} |" for name in HEADLINES]
     labels = [
@@ -93,7 +120,8 @@ def _figures(evaluation: Evaluation) -> str:
             *rows,
             "",
             "↓: lower is better. In brackets, the middle of bootstrap draws of the test faces; they don't cover what "
-            "another training run would give.",
+            f"another training run would give. {views} Served, it sees a face once: so its accuracy is "
+            f"{served:.3f} on all test faces.",
             "",
             "| label | precision | recall | F1 | faces |",
             "| --- | --- | --- | --- | --- |",

@@ -17,9 +17,10 @@ from tasks.common.provenance import read_provenance
 from tasks.common.tables import Faces, read_faces, read_split
 from tasks.gate.fitting import division
 from tasks.gate.verdict import read_verdict
-from tasks.registry.card import model_card
+from tasks.registry.card import Served, Setting, model_card
 from tasks.registry.manifest import INT8, Manifest, list_files
 from tasks.scoring.evaluation import read_evaluation
+from tasks.scoring.views import views
 
 TOLERANCE: Final = 1e-4
 """Most by which a probability of the ONNX file may differ from Keras's."""
@@ -49,13 +50,13 @@ def make_version(version: str, commit: str, folder: Path) -> Manifest:
     folder.mkdir(parents=True, exist_ok=True)
     for name, path in _COPIES.items():
         shutil.copy(path, folder / name)
-    quick = _export(folder, faces.take(_spaced(split.index("train"))), faces.take(split.index("test")))
+    served = _export(folder, faces.take(_spaced(split.index("train"))), faces.take(split.index("test")))
     write_json(folder / "labels.json", {"labels": LABELS, "side": faces.pixels.shape[1], "faces": "uint8, grey"})
     divided = division(split, params.split)
     subsets = f"Split {divided.strategy} ({divided.sizes}; leaks: {divided.leaks})."
     evaluation, verdict = read_evaluation(paths.EVALUATION), read_verdict(paths.VERDICT)
-    provenance, side = read_provenance(paths.PROVENANCE), faces.pixels.shape[1]
-    card = model_card(version, evaluation, verdict, provenance, subsets=subsets, side=side, quick=quick)
+    setting = Setting(subsets, views(params.evaluate), faces.pixels.shape[1])
+    card = model_card(version, evaluation, verdict, read_provenance(paths.PROVENANCE), setting, served)
     write_text(folder / "model-card.md", card)
     return list_files(version, commit, folder)
 
@@ -64,8 +65,8 @@ def _spaced(rows: np.ndarray) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, min(CALIBRATING, len(rows))).astype(int)]
 
 
-def _export(folder: Path, train: Faces, test: Faces) -> str:
-    """Write the network as ONNX, hold what it says against Keras, and return what 8-bit integers make of it."""
+def _export(folder: Path, train: Faces, test: Faces) -> Served:
+    """Write the network as ONNX, hold what it says against Keras, and return what becomes of it where it is served."""
     try:
         network = load_network(folder / "model.keras")
     except NetworkError as error:
@@ -80,14 +81,18 @@ def _export(folder: Path, train: Faces, test: Faces) -> str:
             f"{paths.MODEL}: as ONNX, a probability differs by {most:.1e}, at most {TOLERANCE:.0e} is accepted; "
             "nothing is published"
         )
-    return _quantize(onnx, folder / INT8, train, test, exact)
+    return Served(_accuracy(exact, test), _quantize(onnx, folder / INT8, train, test, exact))
+
+
+def _accuracy(said: np.ndarray, faces: Faces) -> float:
+    return float((said.argmax(axis=1) == faces.emotion).mean())
 
 
 def _quantize(onnx: Path, out: Path, train: Faces, test: Faces, exact: np.ndarray) -> str:
     """Write the network in 8-bit integers where it loses little by it, and return a sentence for the card."""
     quantize_onnx(onnx, train.pixels, out)
     quick = onnx_probabilities(out, test.pixels)
-    before, after = (float((said.argmax(axis=1) == test.emotion).mean()) for said in (exact, quick))
+    before, after = _accuracy(exact, test), _accuracy(quick, test)
     same = float((exact.argmax(axis=1) == quick.argmax(axis=1)).mean())
     figures = f"accuracy {after:.3f} on the test faces, where the network in float32 has {before:.3f}"
     if before - after > LOST:

@@ -16,6 +16,7 @@ from tasks.report.pictures import confusion_table, heated_faces
 from tasks.report.published import Published
 from tasks.scoring.evaluation import Evaluation
 from tasks.scoring.scores import HEADLINES, NAMES, Estimate, Scores
+from tasks.scoring.views import views
 
 if TYPE_CHECKING:
     from model.summary import Totals  # imports Keras, which a page does not need
@@ -82,7 +83,7 @@ def evaluation_report(evaluated: Evaluated, background: Background, params: Eval
     """Return the report as one HTML page; what is equal gives an equal page, however long the network took."""
     evaluation = evaluated.evaluation
     body = [
-        section("Scores", *_headlines(evaluation, background, params.confidence)),
+        section("Scores", *_headlines(evaluation, background, params)),
         section("Each label", *_each_label(evaluation.whole, background)),
         section("What is taken for what", *_confusion(evaluation.whole)),
         section("Calibration", *_calibration(evaluation.whole)),
@@ -96,7 +97,7 @@ def evaluation_report(evaluated: Evaluated, background: Background, params: Eval
     return page("Evaluation", "\n".join(body), synthetic)
 
 
-def _headlines(evaluation: Evaluation, background: Background, confidence: float) -> list[str]:
+def _headlines(evaluation: Evaluation, background: Background, params: Evaluate) -> list[str]:
     whole, clean, leaks = evaluation.whole, evaluation.without_leaks, evaluation.leaks
     header = ["", f"all {whole.faces:,} test faces", f"the {leaks['none'].faces:,} without a copy in training"]
     rows = [[NAMES[name], _estimate(whole, name), _estimate(clean, name)] for name in HEADLINES]
@@ -109,8 +110,8 @@ def _headlines(evaluation: Evaluation, background: Background, confidence: float
     return [
         table(header, rows, numeric=range(1, len(header))),
         paragraph(
-            f"↓: lower is better. In brackets, the middle {confidence:.0%} of bootstrap draws of the test faces; they "
-            "don't cover what another training run would give.",
+            f"↓: lower is better. In brackets, the middle {params.confidence:.0%} of bootstrap draws of the test "
+            f"faces; they don't cover what another training run would give. {views(params)}",
             soft=True,
         ),
         paragraph(

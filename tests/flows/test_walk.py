@@ -67,6 +67,8 @@ def its_version_is_the_champion(workspace):
     each = [onnx_probabilities(version / "model.onnx", view) for view in views]
     np.testing.assert_allclose(np.mean(each, axis=0), predictions.probabilities, atol=1e-4)
     quick, exact = (onnx_probabilities(version / name, test.pixels) for name in ("model-int8.onnx", "model.onnx"))
+    assert f"Served, it sees a face once: so its accuracy is {right:.3f}" in card
+    assert "Each face was seen in six views" in card
     same = (quick.argmax(axis=1) == exact.argmax(axis=1)).mean()
     assert f"it gives {same:.1%} of them the same label" in card
     said = run(workspace, "python", "-m", "tasks.registry", "rollback", "v7", "--reason", "r", ok=False)
