@@ -9,7 +9,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from model.devices import keep_freed_memory
+from model.devices import keep_freed_memory, sum_nothing
 from model.labels import LABELS
 from model.networks import at_side
 from model.training.augmentation import Augmentation
@@ -140,7 +140,7 @@ class _Learners:
     """The network, compiled for each size that the faces will have; all share its weights and the optimizer."""
 
     def __init__(self, network: keras.Model, fitting: Fitting, steps: int) -> None:
-        optimizer, whole = fitting.recipe.build(steps), network.input_shape[1]
+        optimizer, whole = sum_nothing(fitting.recipe.build(steps)), network.input_shape[1]
         if keras.config.dtype_policy().name == "mixed_float16":  # Keras would scale the loss of each size on its own
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         sides = {fitting.growth.side(epoch, fitting.epochs, whole) for epoch in range(fitting.epochs)}

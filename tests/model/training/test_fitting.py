@@ -3,6 +3,7 @@ import gc
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
@@ -175,16 +176,20 @@ def test_a_training_in_float16_on_growing_faces_ends_the_same_after_a_cut(float1
 
 
 def test_what_learnt_from_smaller_faces_is_let_go():
-    alive = []
+    alive, graphs = [], []
 
     def count(index: int, figures: Epoch) -> None:
-        models = [thing for thing in gc.get_objects() if isinstance(thing, keras.Model) and thing.name == "growing"]
+        gc.collect()
+        things = gc.get_objects()
+        models = [thing for thing in things if isinstance(thing, keras.Model) and thing.name == "growing"]
         alive.append((figures.side, sorted(network.input_shape[1] for network in models)))
+        graphs.append(sum(isinstance(thing, tf.Graph) for thing in things))
 
     network = keras.models.clone_model(build("compact", **TINY))
     network.name = "growing"
     fit(network, bars(56), bars(28), recipe(epochs=2, growth=Growth(32, 0.5)), watch=Watch(epoch=count))
     assert alive == [(32, [32, 48]), (48, [48])]
+    assert graphs[1] <= graphs[0]
 
 
 def test_faces_that_are_too_small_for_the_network_are_refused_before_the_first_epoch():
