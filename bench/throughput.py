@@ -4,8 +4,9 @@
 
 Each measurement is a process of its own; the ways take turns, so that the machine's mood meets all. A way trains on
 drawn faces, batch 64, with Nesterov's momentum; the first batches, which compile, are left out. Ours augments its faces
-as `params.yaml` says, and is measured without that as well; the others get theirs ready-made, as float32. PyTorch's
-network is written out in `bench/rival.py`, and refused unless it has as many parameters.
+as `params.yaml` says, and is measured without that as well, with Muon, and in bfloat16; the others get theirs
+ready-made, and all but that one compute in float32. PyTorch's network is written out in `bench/rival.py`, and refused
+unless it has as many parameters.
 """
 
 import argparse
@@ -30,9 +31,14 @@ def rate_of(marks: list[float]) -> float:
 
 
 def ours(
-    name: str, batches: int, *, augmented: bool = True, optimizer: Literal["nesterov", "muon"] = "nesterov"
+    name: str,
+    batches: int,
+    *,
+    augmented: bool = True,
+    optimizer: Literal["nesterov", "muon"] = "nesterov",
+    half: bool = False,
 ) -> float:
-    """Train as `tasks.train` does."""
+    """Train as `tasks.train` does, in float32 or in half precision, where the processor has it."""
     from model.devices import set_up  # noqa: PLC0415 - each way imports what it needs, in a process of its own
     from model.networks import build  # noqa: PLC0415
     from model.training.augmentation import Augmentation  # noqa: PLC0415
@@ -42,7 +48,7 @@ def ours(
     from tasks.common.params import load_params  # noqa: PLC0415
 
     params = load_params(ROOT / "params.yaml")
-    set_up("cpu", mixed_precision=False, deterministic=params.train.deterministic)
+    set_up("cpu", mixed_precision=half, deterministic=params.train.deterministic)
     faces, labels = drawn(batches)
     augment = Augmentation(**params.augment.model_dump()) if augmented else Augmentation()
     fitting = Fitting(Recipe(optimizer, 0.01, weight_decay=5e-4), epochs=1, batch_size=BATCH, seed=0, augment=augment)
@@ -91,6 +97,7 @@ WAYS = {
     "ours": ours,
     "ours, faces unchanged": lambda name, batches: ours(name, batches, augmented=False),
     "ours with Muon": lambda name, batches: ours(name, batches, optimizer="muon"),
+    "ours, half precision": lambda name, batches: ours(name, batches, half=True),
     "plain Keras": plain,
 }
 

@@ -1,0 +1,45 @@
+"""The predictions that stand behind what is claimed."""
+
+import numpy as np
+import pytest
+
+from bench.claims import Claim, read_claims, table
+from tasks.common import paths
+from tasks.common.params import load_params
+from tests.conftest import ROOT
+
+PRIVATE = np.arange(35_887 - 3_589, 35_887, dtype=np.int32)
+"""Rows of the test faces in fer2013.csv."""
+
+
+def test_there_are_five_seeds_and_each_speaks_of_every_test_face():
+    claims = dict(read_claims(PRIVATE, np.zeros(len(PRIVATE), np.int8)))
+    assert list(claims) == ["42", "43", "44", "45", "46"]
+    for predictions in claims.values():
+        np.testing.assert_allclose(predictions.probabilities.sum(axis=1), 1, atol=1e-4)
+    first, *others = (predictions.probabilities for predictions in claims.values())
+    assert all((other != first).any() for other in others)
+
+
+def test_other_faces_are_refused():
+    with pytest.raises(SystemExit, match="its rows are not the 3,589 test faces here"):
+        list(read_claims(PRIVATE - 1, np.zeros(len(PRIVATE), np.int8)))
+
+
+def test_the_table_scores_what_the_networks_said():
+    row = np.arange(3_589)
+    (name, first), (_, second), *_ = read_claims(PRIVATE, np.zeros(len(PRIVATE), np.int8))
+    leak = np.where(row < 100, "exact", "none")
+    label = np.where(row < 359, (first.probabilities.argmax(axis=1) + 1) % 7, first.probabilities.argmax(axis=1))
+    for predictions in (first, second):
+        predictions.label[:] = label
+    lines = list(
+        table([Claim(name, first, leak), Claim("43", second, leak)], load_params(ROOT / paths.PARAMS).evaluate)
+    )
+    cells = [cell.strip() for cell in lines[2].split("|")]
+    assert cells[1:3] == ["42", f"{1 - 359 / 3589:.3f} [0.890, 0.910]"]
+    assert cells[5].startswith(f"{1 - 259 / 3489:.3f} [")
+    assert cells[6] == "0.000"
+    assert len(lines) == 6
+    together = (first.probabilities + second.probabilities).argmax(axis=1)
+    assert lines[-1].startswith(f"| the 2 networks' mean | {(together == label).mean():.3f} [")
