@@ -10,7 +10,7 @@ import pytest
 from tasks.common import paths
 from tasks.common.provenance import read_provenance
 from tasks.common.tables import read_faces, read_split
-from tests.conftest import REAL
+from tests.conftest import REAL, ROOT
 from tests.workspaces import change, make, run
 
 pytestmark = pytest.mark.skipif(not (REAL / "export.py").exists(), reason=f"the real FER2013 is not at {REAL}")
@@ -57,6 +57,17 @@ def test_both_splits_have_their_exact_counts(whole, strategy, sizes):
     assert [len(split.index(subset)) for subset in ("train", "validation", "test")] == sizes
     if strategy == "official":
         assert np.count_nonzero(split.leak[split.index("test")] == "exact") == 288
+        what_is_claimed_is_what_the_networks_said(whole)
+
+
+def what_is_claimed_is_what_the_networks_said(workspace):
+    """The table in docs/results.md is the one that the predictions give on the faces here."""
+    code = f"import sys; sys.path.insert(1, {str(ROOT)!r}); from bench.claims import main; main()"
+    said = run(workspace, "python", "-c", code)
+    rows = [line for line in said.splitlines() if line.startswith("| ")]
+    assert len(rows) == 9
+    claimed = (ROOT / "docs" / "results.md").read_text()
+    assert "\n".join(rows) in claimed
 
 
 def test_four_thousand_faces_go_from_source_to_verdict(tmp_path):
