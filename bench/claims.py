@@ -6,18 +6,18 @@ Run it where FER2013 was ingested and split as its authors did: `docs/prediction
 each row, and none of the faces or labels. It prints the table of docs/results.md.
 """
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.labels import LABELS
 from tasks.common import paths
-from tasks.common.errors import command
+from tasks.common.errors import UserError, command
 from tasks.common.params import Evaluate, load_params
 from tasks.common.tables import Predictions, read_faces, read_split
 from tasks.evaluate import test_subset
@@ -54,14 +54,21 @@ def read_claims(row: np.ndarray, label: np.ndarray, path: Path = CLAIMED) -> Ite
         row: int32 [n], those of the test faces, in order.
         label: int8 [n], theirs.
         path: of the file.
+
+    Raises:
+        UserError: the test faces are others than those of the file, or the file is damaged.
     """
-    columns = pq.read_table(path)
+    try:
+        columns = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{path}: can't be read ({error}); bring it back with `git checkout {path}`") from error
     seeds = columns["seed"].to_numpy()
     for seed in np.unique(seeds):
         own = columns.filter(seeds == seed)
         if not np.array_equal(own["row"].to_numpy(), row):
-            sys.exit(
-                f"{path}: its rows are not the {len(row):,} test faces here; ingest FER2013, and split it officially"
+            raise UserError(
+                f"{path}: its rows are not the {len(row):,} test faces here; ingest FER2013, and split it as "
+                f"{paths.PARAMS} does (split.strategy: official, split.leaks: keep)"
             )
         yield str(seed), Predictions(row, label, np.stack([own[name].to_numpy() for name in LABELS], axis=1))
 

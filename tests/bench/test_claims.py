@@ -5,6 +5,7 @@ import pytest
 
 from bench.claims import Claim, read_claims, table
 from tasks.common import paths
+from tasks.common.errors import UserError
 from tasks.common.params import load_params
 from tests.conftest import ROOT
 
@@ -22,8 +23,17 @@ def test_there_are_five_seeds_and_each_speaks_of_every_test_face():
 
 
 def test_other_faces_are_refused():
-    with pytest.raises(SystemExit, match="its rows are not the 3,589 test faces here"):
+    with pytest.raises(UserError, match="its rows are not the 3,589 test faces here"):
         list(read_claims(PRIVATE - 1, np.zeros(len(PRIVATE), np.int8)))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 cut short"])
+def test_a_file_that_is_missing_or_damaged_is_refused_in_a_sentence(tmp_path, content):
+    path = tmp_path / "predictions.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=r"predictions\.parquet: can't be read"):
+        list(read_claims(PRIVATE, np.zeros(len(PRIVATE), np.int8), path))
 
 
 def test_the_table_scores_what_the_networks_said():
