@@ -9,8 +9,12 @@ from model.training.batches import Labelled, one_hot
 from model.training.fitting import TrainingError
 from model.training.losses import CROSSENTROPY, Objective
 
-FACES, STEPS, ENOUGH = 32, 150, 0.75
-"""Faces in the batch, most steps on it, and the accuracy on it that is proof."""
+FACES, RATE, STEPS, ENOUGH = 32, 3e-3, 300, 0.75
+"""Faces in the batch, Adam's rate, most steps on it, and the accuracy on it that is proof.
+
+A network of one block of four filters takes up to 190 steps with any of the losses, one of sixteen up to 40 and
+`params.yaml`'s own two; at Adam's usual 1e-3 the narrow ones took three times as many.
+"""
 
 
 def prove_learning(network: keras.Model, data: Labelled, seed: int, objective: Objective = CROSSENTROPY) -> int:
@@ -33,7 +37,7 @@ def prove_learning(network: keras.Model, data: Labelled, seed: int, objective: O
     """
     rows = _even(data.labels, np.random.default_rng(seed))
     faces, labels = resized(data.faces[rows], network.input_shape[1]), one_hot(data.labels[rows])
-    network.compile(sum_nothing(keras.optimizers.Adam(1e-3)), objective.build(), metrics=["accuracy"])
+    network.compile(sum_nothing(keras.optimizers.Adam(RATE)), objective.build(), metrics=["accuracy"])
     loss = accuracy = float("nan")
     for step in range(1, STEPS + 1):
         loss, accuracy = (float(value) for value in network.train_on_batch(faces, labels))

@@ -77,7 +77,7 @@ def test_a_group_ends_with_the_one_who_holds_it_however_that_ends(folder):
     until(lambda: len(sleepers(mark)) == 2, 20)
     holder.kill()
     holder.wait()
-    until(lambda: not sleepers(mark), 10)
+    until(lambda: not sleepers(mark), 20)
 
 
 def test_what_ignores_a_request_is_forced(folder):

@@ -14,7 +14,7 @@ def test_a_right_convolution_is_numpys_and_a_wrong_one_is_far_off(monkeypatch):
 
 
 def test_a_network_learns():
-    # One step can't be enough, and 150 are the most that the canary takes.
+    # One step can't be enough, and 300 are the most that the canary takes.
     assert 1 < learns() < 100
 
 

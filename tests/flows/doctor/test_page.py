@@ -105,7 +105,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path):
     answer = ask(["sh", "-c", f"sleep 600 & echo $! > {children}; wait"], 0.5)
     assert answer.fault == "no answer within 0 seconds"
     child = int(children.read_text())
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < end
         time.sleep(0.05)

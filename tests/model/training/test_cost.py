@@ -13,26 +13,37 @@ from model.training.augmentation import Augmentation
 from model.training.backup import Backup
 from model.training.batches import Labelled
 from model.training.cost import Spent, cost
-from model.training.fitting import Fitting, fit
+from model.training.fitting import Fitting, Watch, fit
 from model.training.optimizers import Recipe
 
 CPU = Device("cpu", 1, "some processor")
 
 
-def small_training(epochs, backup):
-    """Train a little and return the progress and the seconds that all of it took."""
+def small_training(epochs, backup, watch=None):
+    """Train a little, two batches an epoch, and return the progress and the seconds that all of it took."""
     start = time.perf_counter()
     keras.utils.set_random_seed(0)
     data = Labelled(np.random.default_rng(0).integers(0, 256, (32, 48, 48), dtype=np.uint8), np.arange(32) % 7)
     network = build("compact", filters=[4], kernel_sizes=[3])
     fitting = Fitting(Recipe("sgd", 0.1), epochs=epochs, batch_size=16, seed=0, augment=Augmentation())
-    return fit(network, data, data, fitting, backup=backup), network, time.perf_counter() - start
+    progress = fit(network, data, data, fitting, backup=backup, watch=watch or Watch())
+    return progress, network, time.perf_counter() - start
 
 
 def test_the_time_of_both_passes_is_counted(tmp_path):
-    progress, _, took = small_training(3, Backup(tmp_path / "state.npz"))
-    assert 0 < progress.spent.validation < progress.spent.training
-    assert progress.spent.seconds < took
+    batches, ends = [], []
+
+    def batch(*_):
+        batches.append(time.perf_counter())
+        time.sleep(0.3)
+
+    watch = Watch(batch, lambda *_: ends.append(time.perf_counter()))
+    spent = small_training(3, Backup(tmp_path / "state.npz"), watch)[0].spent
+    assert len(batches) == 6
+    # Bounds on any machine: an epoch trains from its first batch on, and validates after its last.
+    assert spent.training > sum(last - first for first, last in zip(batches[::2], batches[1::2], strict=True))
+    assert 0 < spent.validation < sum(end - last for end, last in zip(ends, batches[1::2], strict=True))
+    assert spent.training > 6 * 0.3
 
 
 def test_time_before_a_restart_counts_and_time_between_does_not(tmp_path):
