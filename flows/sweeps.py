@@ -69,8 +69,8 @@ class Sweep(_Part):
     """A file of `sweeps/`: runs by name, or a grid, or a search."""
 
     description: str = ""
-    score: Literal["all", "chosen"] = "chosen"
-    """Whose network sees the test faces: that of each run, or the chosen one's alone."""
+    score: Literal["all", "chosen", "none"] = "chosen"
+    """Whose network sees the test faces: that of each run, the chosen one's alone, or nobody's."""
     seeds: Annotated[int, Field(ge=1)] = 1
     """How often each configuration is run, each time with another `train.seed`."""
     set: dict[str, Value] = {}

@@ -117,6 +117,14 @@ def test_a_search_survives_a_kill_stops_what_is_hopeless_and_begins_anew_with_ot
     assert not finished(learner, "wide")
 
 
+def test_a_sweep_that_only_compares_looks_at_no_test_face(learner, server: Server):
+    sweep(learner, "blind", score="none", runs=listed({"a": (0.2, 1), "b": (0.3, 1)}))
+    status, said = tuned(learner, "blind")
+    assert status == 0, said
+    assert "None of them looked at the test faces." in said
+    assert set(accuracies(learner, "blind")) == {"blind-a", "blind-b"}
+
+
 def test_of_several_seeds_the_best_mean_is_chosen():
     runs = [Planned(f"{group}-s{seed}", {}, group, ()) for group in "ab" for seed in (1, 2)]
     scores = {"a-s1": 0.70, "a-s2": 0.60, "b-s1": 0.66, "b-s2": 0.67}
