@@ -1,12 +1,13 @@
 """Faces a second of our training, beside a plain Keras script and PyTorch on the same network.
 
-    python -m bench.throughput [--network compact] [--rounds 3] [--torch /path/to/a/python/with/torch]
+    python -m bench.throughput [--network compact] [--rounds 3] [--torch /path/to/a/python/with/torch] [--avx2]
 
 Each measurement is a process of its own; the ways take turns, so that the machine's mood meets all. A way trains on
 drawn faces, batch 64, with Nesterov's momentum; the first batches, which compile, are left out. Ours augments its faces
 as `params.yaml` says, and is measured without that as well, with Muon, and in bfloat16; the others get theirs
 ready-made, and all but that one compute in float32. PyTorch's network is written out in `bench/rival.py`, and refused
-unless it has as many parameters.
+unless it has as many parameters. `--avx2` holds all of them to the instructions of a processor without AVX-512, and
+leaves oneDNN off for the plain script, as TensorFlow does on one.
 """
 
 import argparse
@@ -22,6 +23,9 @@ ROOT = Path(__file__).parents[1]
 BATCH = 64
 WARM, MEASURED = 4, {"capstone": 6, "compact": 40}
 """Batches left out, and batches measured."""
+
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+"""What holds TensorFlow's and PyTorch's kernels to AVX2, on a processor that has more."""
 
 
 def rate_of(marks: list[float]) -> float:
@@ -93,17 +97,21 @@ def parameters(name: str) -> int:
     return int(_said([sys.executable, "-c", code]).split()[-1])
 
 
+HALF = "ours, half precision"
+"""It needs avx512_bf16 or amx_bf16."""
+
 WAYS = {
     "ours": ours,
     "ours, faces unchanged": lambda name, batches: ours(name, batches, augmented=False),
     "ours with Muon": lambda name, batches: ours(name, batches, optimizer="muon"),
-    "ours, half precision": lambda name, batches: ours(name, batches, half=True),
+    HALF: lambda name, batches: ours(name, batches, half=True),
     "plain Keras": plain,
 }
 
 
-def measure(way: str, name: str, torch: str | None, count: int) -> float:
+def measure(way: str, name: str, torch: str | None, count: int, *, avx2: bool = False) -> float:
     """Return faces a second of one way, in a process of its own."""
+    held = AVX2 if avx2 else {}
     batches = str(WARM + MEASURED[name])
     if way.startswith("PyTorch"):
         layout = "last" if "last" in way else "first"
@@ -117,30 +125,36 @@ def measure(way: str, name: str, torch: str | None, count: int) -> float:
             layout,
             str(count),
         ]
-        return float(_said(command).split()[-1])
-    return float(_said([sys.executable, "-m", "bench.throughput", "--way", way, "--network", name]).split()[-1])
+        return float(_said(command, held).split()[-1])
+    if avx2 and way == "plain Keras":
+        held = {**held, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    return float(_said([sys.executable, "-m", "bench.throughput", "--way", way, "--network", name], held).split()[-1])
 
 
-def _said(command: list[str]) -> str:
+def _said(command: list[str], held: dict[str, str] | None = None) -> str:
     # Whoever started this may have imported our `model`, which sets how TensorFlow starts: each way begins as it comes.
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     quiet.pop("TF_ENABLE_ONEDNN_OPTS", None)
-    done = subprocess.run(command, cwd=ROOT, env=quiet, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=quiet | (held or {}), check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: failed\n{done.stdout}{done.stderr}")
     return done.stdout
 
 
-def compare(name: str, rounds: int, torch: str | None) -> None:
+def compare(name: str, rounds: int, torch: str | None, *, avx2: bool = False) -> None:
     """Measure all ways in turn and print their medians, and ours beside each."""
-    ways = [*WAYS, *(["PyTorch", "PyTorch, channels last"] if torch else [])]
+    ways = [
+        *(way for way in WAYS if not (avx2 and way == HALF)),
+        *(["PyTorch", "PyTorch, channels last"] if torch else []),
+    ]
     count = parameters(name) if torch else 0
     rates: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):
         for way in ways:
-            rates[way].append(measure(way, name, torch, count))
+            rates[way].append(measure(way, name, torch, count, avx2=avx2))
     medians = {way: statistics.median(found) for way, found in rates.items()}
-    print(f"{name}, batch {BATCH}, faces a second, medians of {rounds} (least to most):")
+    held = ", held to AVX2" if avx2 else ""
+    print(f"{name}, batch {BATCH}{held}, faces a second, medians of {rounds} (least to most):")
     for way, found in rates.items():
         ratio = medians["ours"] / medians[way]
         print(
@@ -153,13 +167,14 @@ def main() -> None:
     parser.add_argument("--network", choices=MEASURED)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--torch", help="a Python that has PyTorch and NumPy")
+    parser.add_argument("--avx2", action="store_true", help="hold all to AVX2, as if the processor had no AVX-512")
     parser.add_argument("--way", choices=WAYS, help="measure this one, here, and print its faces a second")
     asked = parser.parse_args()
     for name in [asked.network] if asked.network else MEASURED:
         if asked.way:
             print(WAYS[asked.way](name, WARM + MEASURED[name]))
         else:
-            compare(name, asked.rounds, asked.torch)
+            compare(name, asked.rounds, asked.torch, avx2=asked.avx2)
 
 
 if __name__ == "__main__":
