@@ -71,8 +71,15 @@ def _policy(gpus: list[Any]) -> str:
 
 
 def computes_bfloat16() -> bool:
-    """Say whether this CPU multiplies bfloat16, and the backend has it do so; Linux alone tells."""
-    if keras.backend.backend() != "tensorflow":
+    """Say whether this CPU multiplies bfloat16, and oneDNN is there and free to have it do so; Linux alone tells.
+
+    Without oneDNN, TensorFlow takes bfloat16 apart in software; and oneDNN refuses it where its environment holds it to
+    older instructions.
+    """
+    if keras.backend.backend() != "tensorflow" or not _onednn():
+        return False
+    most = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "DEFAULT"
+    if not any(part in most.upper() for part in ("DEFAULT", "ALL", "BF16", "FP16", "AMX", "AVX10")):
         return False
     with contextlib.suppress(OSError):
         flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
@@ -110,9 +117,13 @@ def kernels() -> str:
         return f"{keras.backend.backend()}, as it comes"
     if not model.IN_TIME:
         return "TensorFlow's oneDNN kernels are as its own default has them: it was imported before `model` could say"
-    how = "on" if os.environ["TF_ENABLE_ONEDNN_OPTS"].lower() in ("1", "true") else "off"
+    how = "on" if _onednn() else "off"
     kept = ", freed memory is kept" if hasattr(ctypes.CDLL(None), "mallopt") else ""
     return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it){kept}"
+
+
+def _onednn() -> bool:
+    return os.environ["TF_ENABLE_ONEDNN_OPTS"].lower() in ("1", "true")
 
 
 def keep_freed_memory() -> None:

@@ -30,6 +30,19 @@ def test_auto_takes_the_cpu_where_there_is_no_gpu(no_gpu):
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.parametrize(
+    "held", [{"TF_ENABLE_ONEDNN_OPTS": "0"}, {"ONEDNN_MAX_CPU_ISA": "AVX2"}, {"DNNL_MAX_CPU_ISA": "avx512_core"}]
+)
+def test_what_would_emulate_or_refuse_half_precision_is_no_processor_that_has_it(held, monkeypatch):
+    free = computes_bfloat16()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
+    assert computes_bfloat16() is free
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    for name, value in held.items():
+        monkeypatch.setenv(name, value)
+    assert not computes_bfloat16()
+
+
 def test_a_gpu_that_is_asked_for_and_not_there_stops_with_what_is_missing(no_gpu):
     with pytest.raises(DeviceError, match=r"train\.device is gpu, and tensorflow sees none: .*make setup GPU=1|driver"):
         set_up("gpu", mixed_precision=False, deterministic=False)
