@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,10 @@ def test_a_sweep_on_the_pool_outlives_its_command_and_a_machine(learner, server:
     sweep(learner, "far", score="all", runs=listed({"long": (0.1, 40), "b": (0.2, 1)}))
     process = start(learner, *TUNE, "far", "--pool")
     until(lambda: len(named(server, "far-b")) == 1 and "epoch 3/40" in server.log("far-long"), 120)
+    asked = time.monotonic()
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
+    assert time.monotonic() - asked < 20
     assert said.splitlines()[-1].startswith("error: the sweep was let go of: its runs go on at their workers;")
     assert server.flow_run("far-long")["state_name"] == "Running"
     workers.pop().kill()

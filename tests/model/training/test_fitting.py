@@ -72,9 +72,8 @@ def test_a_network_learns_and_keeps_its_best_epoch():
 
 @pytest.mark.parametrize("loss", ["crossentropy", "dice", "focal"])
 def test_a_network_learns_with_each_loss(loss):
-    _, progress = trained(recipe(epochs=8, objective=Objective(loss, label_smoothing=0.1)))
-    # Twice what guessing reaches; dice, the slowest of them, comes to 0.52.
-    assert progress.history[progress.best_epoch].val_accuracy > 2 / 7
+    _, progress = trained(recipe(epochs=12, objective=Objective(loss, label_smoothing=0.1)))
+    assert progress.history[progress.best_epoch].val_accuracy > 0.5
     losses = [epoch.loss for epoch in progress.history]
     assert losses[-1] < losses[0]
 
