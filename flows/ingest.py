@@ -3,6 +3,11 @@
 import argparse
 from pathlib import Path
 
+if __name__ == "__main__":
+    from flows import temporary
+
+    temporary.begin()  # before Prefect is imported
+
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
@@ -53,8 +58,9 @@ def main() -> None:
     parser.add_argument("source", help="as `python -m tasks.ingest` takes it")
     parser.add_argument("--experiment", metavar="NAME", help="of the DVC experiment")
     data.add_options(parser)
+    options = vars(parser.parse_args())
     check_server()
-    state = ingest(**vars(parser.parse_args()), return_state=True)
+    state = ingest(**options, return_state=True)
     if not state.is_completed():
         raise UserError(reason(state))
 

@@ -5,10 +5,16 @@ last epoch: the same command, given again, takes a sweep up where it stopped.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
+
+if __name__ == "__main__" and "--pool" not in sys.argv:  # the workers of a pool need a server that stays
+    from flows import temporary
+
+    temporary.begin()  # before Prefect is imported
 
 import optuna
 import yaml

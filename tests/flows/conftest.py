@@ -212,6 +212,12 @@ def stages(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def servers(folder: Path) -> list[psutil.Process]:
+    """Return the servers that runs in a folder have brought."""
+    found = psutil.process_iter(["cmdline", "cwd"])
+    return [one for one in found if one.info["cwd"] == str(folder) and "flows.temporary" in (one.info["cmdline"] or [])]
+
+
 def exps(folder: Path) -> dict[str, Any]:
     """Return what `dvc exp show` knows of each experiment."""
     shown = json.loads(

@@ -6,7 +6,6 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import psutil
 import pytest
 import yaml
 
@@ -16,7 +15,7 @@ from flows.graph import read_graph
 from flows.train import end_of, unpushed
 from tasks.common import paths
 from tasks.gate.verdict import Decision, Verdict
-from tests.flows.conftest import Server, exps, until
+from tests.flows.conftest import Server, exps, servers, until
 from tests.workspaces import change, commit, environment, run, start
 
 FLOW = ("python", "-m", "flows.train")
@@ -155,12 +154,6 @@ def test_bad_data_is_not_tried_again(workspace, origin, server: Server):
     assert "row_count" in said
     task = server.task_runs("too-few")["validate"]
     assert (task["state_name"], task["run_count"]) == ("Failed", 1)
-
-
-def servers(folder: Path) -> list[psutil.Process]:
-    """Return the servers that runs in a folder have brought."""
-    found = psutil.process_iter(["cmdline", "cwd"])
-    return [one for one in found if one.info["cwd"] == str(folder) and "flows.temporary" in (one.info["cmdline"] or [])]
 
 
 def test_without_a_server_a_run_brings_its_own_which_ends_with_it_however_it_ends(workspace, origin, monkeypatch):

@@ -14,7 +14,7 @@ from flows.sweeps import Planned, Search
 from flows.tune import Tuning, best_of, check, chosen, study_of
 from tasks.common import paths
 from tasks.common.errors import UserError
-from tests.flows.conftest import Server, until
+from tests.flows.conftest import Server, servers, until
 from tests.flows.learner import RULE, TUNE, accuracies, backups, gone, listed, make, sweep, tuned
 from tests.workspaces import commit, run, start
 
@@ -123,6 +123,18 @@ def test_a_sweep_that_only_compares_looks_at_no_test_face(learner, server: Serve
     assert status == 0, said
     assert "None of them looked at the test faces." in said
     assert set(accuracies(learner, "blind")) == {"blind-a", "blind-b"}
+
+
+def test_without_a_server_a_sweep_brings_its_own_which_ends_with_it_however_it_ends(learner, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    sweep(learner, "alone", score="none", runs=listed({"a": (0.2, 1), "long": (0.3, 500)}))
+    process = start(learner, *TUNE, "alone")
+    until(lambda: "alone-a" in experiments(learner) and list(learner.glob(".backup/*/state")), 180)
+    assert len(servers(learner)) == 1  # the runs share it
+    process.terminate()
+    said, _ = process.communicate(timeout=60)
+    assert "the run brings its own" in said
+    until(lambda: gone(learner), 30)
 
 
 def test_of_several_seeds_the_best_mean_is_chosen():
