@@ -41,10 +41,10 @@ data: $(READY) ## Take in DATA=/path/to/fer2013.csv (and VOTES=…), or the samp
 experiments: $(READY) ## Compare all runs: scores, and the parameters that differ
 	@dvc exp show --no-pager --only-changed --drop '^(Created|(baseline|data|metrics|model|outputs|plots|tasks)(/.*)?)$$'
 
-tune: $(READY) ## Make all runs of sweeps/$(SWEEP).yaml that are not there yet; POOL=1 on the workers of the pool
+tune: $(READY) ## Make all runs of sweeps/$(SWEEP).yaml that are not there yet; POOL=1 on the workers of the pool, AT_ONCE=2 two at a time
 	@test -n "$(SWEEP)" || { echo "error: name a sweep, as in make tune SWEEP=capstone; there are:" \
 		$(basename $(notdir $(wildcard sweeps/*.yaml))); exit 1; }
-	@python -m flows.tune "$(SWEEP)" $(if $(POOL),--pool)
+	@python -m flows.tune "$(SWEEP)" $(if $(POOL),--pool) $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 leaderboard: $(READY) ## Compare experiments: a table here, and reports/leaderboard.html; SWEEP=capstone, BY=cost
 	@python -m flows.leaderboard $(if $(SWEEP),--sweep "$(SWEEP)") $(if $(BY),--by "$(BY)")

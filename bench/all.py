@@ -70,6 +70,7 @@ def main() -> None:
         ("ingest", [asked.csv, *rounds], ["fer2013.csv", *rounds]),
         ("validate", rounds, rounds),
         ("throughput", [*torch[0], *rounds], [*torch[1], *rounds]),
+        ("shares", rounds, rounds),
         ("predict", rounds, rounds),
         ("noop", rounds, rounds),
         ("flow", rounds, rounds),

@@ -6,18 +6,19 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from prefect.logging import get_run_logger
 
 from tasks.common.errors import UserError
-from tasks.common.processes import exclusive
+from tasks.common.processes import cores, exclusive
 
-DEVICE_LOCK: Final = Path(tempfile.gettempdir()) / f"facial-emotion-{os.getuid()}.lock"
-"""Held by the stage that computes: one at a time on a device, whatever clone or server it belongs to."""
+AT_ONCE: Final = "FACIAL_EMOTION_AT_ONCE"
+"""Name of the variable that says among how many runs the cores of a machine without a GPU are shared out."""
 
 BUSY: Final = "another training or evaluation on this machine"
 
@@ -34,22 +35,62 @@ def alone(lock: Path, what: str) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
+class Device:
+    """What one stage that computes has alone, whatever clone or server it belongs to.
+
+    Attributes:
+        parts: a GPU, or cores, by names that every process of this machine gives them.
+        sees: what a command begins with, to see them alone.
+    """
+
+    parts: tuple[str, ...]
+    sees: tuple[str, ...] = ()
+
+
 @contextmanager
 def device() -> Iterator[list[str]]:
     """Hold one device of this machine, and give what a command must begin with to see that one alone."""
-    cards = gpus()
-    if not cards:
-        with alone(DEVICE_LOCK, BUSY):
-            yield []
-        return
+    choice, told = devices(), False
     with ExitStack() as held:
-        card = _first_free(held, cards)
-        if not card:
-            get_run_logger().info("waiting: %s is at work on each of its GPUs", BUSY)
-        while not card:
+        while not isinstance(found := _first_free(held, choice), Device):
+            if not told:
+                get_run_logger().info("waiting: %s", found)
+                told = True
             time.sleep(1)
-            card = _first_free(held, cards)
-        yield ["env", f"CUDA_VISIBLE_DEVICES={card}"] if len(cards) > 1 else []
+        yield list(found.sees)
+
+
+def devices() -> list[Device]:
+    """Return what stages that compute may have here: each GPU, or else all cores, or each run's share of them.
+
+    Raises:
+        UserError: GPUs and a number of runs that share them, or fewer cores than runs.
+    """
+    cards, runs = gpus(), os.environ.get(AT_ONCE, "1")
+    if not runs.isdecimal() or runs == "0":
+        raise UserError(f"{AT_ONCE}: {runs!r} is no number of runs; 1 or more is")
+    if cards and runs != "1":
+        raise UserError(f"{runs} runs at once: that shares out a CPU's cores, and here each GPU takes one run")
+    if cards:
+        several = len(cards) > 1
+        return [Device((f"gpu-{card}",), ("env", f"CUDA_VISIBLE_DEVICES={card}") if several else ()) for card in cards]
+    return [_of_cores(share, alone=runs == "1") for share in _shares(cores(), int(runs))]
+
+
+def _of_cores(share: Sequence[int], *, alone: bool) -> Device:
+    sees = () if alone else ("taskset", "--cpu-list", ",".join(map(str, share)))
+    return Device(tuple(f"core-{core}" for core in share), sees)
+
+
+def _shares(cores: Sequence[int], runs: int) -> list[Sequence[int]]:
+    """Share out cores evenly; those that are left over do nothing, so that all runs are as fast."""
+    each = len(cores) // runs
+    if not each:
+        raise UserError(f"{runs} runs at once: there are {len(cores)} cores for them")
+    if runs > 1 and not shutil.which("taskset"):
+        raise UserError("several runs at once need `taskset`, of the package util-linux, which shares out the cores")
+    return [cores[index * each : (index + 1) * each] for index in range(runs)]
 
 
 def gpus() -> list[str]:
@@ -71,13 +112,21 @@ def gpus() -> list[str]:
     return listed.stdout.split() if listed.returncode == 0 else []
 
 
-def _first_free(held: ExitStack, cards: list[str]) -> str | None:
-    for card in cards:
-        with suppress(UserError):
-            held.enter_context(exclusive(_lock_of(card), BUSY, patience=0))
-            return card
-    return None
+def _first_free(held: ExitStack, choice: Sequence[Device]) -> Device | UserError:
+    """Hold the first device that nobody holds; where there is none, return the sentence that says who does."""
+    busy = UserError(BUSY)
+    for one in choice:
+        with ExitStack() as parts:
+            try:
+                for part in one.parts:
+                    parts.enter_context(exclusive(_lock_of(part), BUSY, patience=0))
+            except UserError as error:
+                busy = error
+                continue
+            held.push(parts.pop_all())
+            return one
+    return busy
 
 
-def _lock_of(card: str) -> Path:
-    return DEVICE_LOCK.with_name(f"{DEVICE_LOCK.stem}-{card}.lock")
+def _lock_of(part: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"facial-emotion-{os.getuid()}-{part}.lock"

@@ -5,8 +5,9 @@ last epoch: the same command, given again, takes a sweep up where it stopped.
 """
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -30,9 +31,9 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.attempt import Here, Pool, Way, machines
-from flows.experiment import experiments, git
+from flows.choice import best_of, validation
 from flows.leaderboard import compare, read_published
-from flows.locks import gpus
+from flows.locks import AT_ONCE, devices
 from flows.made import Asked, check_code, forget, is_there, listed, other_code, refs
 from flows.notify import tell
 from flows.runs import reason
@@ -217,12 +218,6 @@ def _gather(waiting: dict[str, PrefectFuture[Any]]) -> list[str]:
     return [reason(future.state) for future in waiting.values() if not future.state.is_completed()]
 
 
-def validation(root: Path, name: str) -> float:
-    """Return the validation accuracy of an experiment."""
-    metrics = yaml.safe_load(git(root, "show", f"{experiments(root)[name]}:{paths.TRAINING}"))
-    return float(metrics["val_accuracy"])
-
-
 def _score_chosen(tuning: Tuning) -> list[str]:
     """Score the run that validation chooses on the test faces: the one look at them."""
     found = chosen(tuning)
@@ -244,17 +239,6 @@ def chosen(tuning: Tuning) -> Asked | None:
     return tuning.asked(best_run) if best_run else None
 
 
-def best_of(runs: Sequence[Planned], scores: Mapping[str, float]) -> Planned | None:
-    """Return the run with the highest score, of several seeds the best one of the best mean; None without any."""
-    groups: dict[str, list[float]] = {}
-    for one in runs:
-        if one.name in scores:
-            groups.setdefault(one.group, []).append(scores[one.name])
-    means = {group: sum(values) / len(values) for group, values in groups.items()}
-    ended = (one for one in runs if one.name in scores)
-    return max(ended, key=lambda one: (means[one.group], scores[one.name]), default=None)
-
-
 def show(root: Path, sweep: str) -> None:
     """Show the leaderboard of the sweep: here, as a page, and in Prefect's pages."""
     names = [path.stem for path in SWEEPS.glob("*.yaml")]
@@ -273,14 +257,18 @@ def main() -> None:
     """Run the flow here and now."""
     parser = argparse.ArgumentParser(prog="python -m flows.tune", description=__doc__.splitlines()[0])
     parser.add_argument("sweep", help="name of a file of sweeps/")
-    parser.add_argument("--pool", action="store_true", help="by the workers of the Prefect server's pool")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--pool", action="store_true", help="by the workers of the Prefect server's pool")
+    where.add_argument("--at-once", type=int, help="runs that share the cores of this machine, which has no GPU")
     options = parser.parse_args()
+    if options.at_once is not None:
+        os.environ[AT_ONCE] = str(options.at_once)  # for the runs too, which are processes of their own
     sweep = check(Path.cwd(), options.sweep, pool=options.pool)
     if options.pool and not PREFECT_API_URL.value():
         raise UserError("PREFECT_API_URL is not set; --pool needs the server that `make deploy` was run against")
     check_server()
     # A search that proposes more trials than are at work learns nothing from those that end.
-    width = (machines() if sweep.search else WIDTH) if options.pool else max(1, len(gpus()))
+    width = (machines() if sweep.search else WIDTH) if options.pool else len(devices())
     runner = cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=width))
     try:
         state = tune.with_options(task_runner=runner)(options.sweep, pool=options.pool, return_state=True)

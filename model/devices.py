@@ -253,4 +253,5 @@ def _cpu_name() -> str:
         model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):  # not Linux, or a processor that says no name there
         model = platform.processor() or platform.machine()
-    return f"{model}, {os.cpu_count()} cores"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{model}, {cores} {'core' if cores == 1 else 'cores'}"

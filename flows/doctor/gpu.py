@@ -10,6 +10,7 @@ from flows.doctor import cards
 from flows.doctor.check import Check, Need
 from flows.doctor.loading import Library, load
 from flows.doctor.probe import probe
+from tasks.common.processes import cores
 
 BUILD_INFO: Final = Path("python", "platform", "build_info.py")
 OTHERS: Final = {
@@ -103,7 +104,7 @@ def _none(need: Need) -> Check:
 
 
 def _computer(need: Need) -> str:
-    return f"training uses the {probe(need.device).device or f'CPU, {os.cpu_count()} cores'}"
+    return f"training uses the {probe(need.device).device or f'CPU, {len(cores())} cores'}"
 
 
 def _major(info: dict[str, Any]) -> int:

@@ -37,6 +37,11 @@ def exclusive(path: Path, what: str, patience: float = 10.0) -> Iterator[None]:
         yield
 
 
+def cores() -> list[int]:
+    """Return the cores that this process may use, by the system's numbers; all of them where it does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
 def end_with_dvc() -> None:
     """Under DVC, end this process soon after DVC itself is gone: a killed DVC leaves its stage running.
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.locks import gpus
+from flows.locks import AT_ONCE, devices, gpus
 from flows.sweeps import check_search, path_of, plan, read_sweep
 from tasks.common.errors import UserError
+from tasks.common.processes import cores
 from tests.conftest import ROOT
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -94,3 +95,25 @@ def test_the_gpus_of_a_machine_are_those_that_a_run_may_see(tmp_path, monkeypatc
     assert gpus() == ["0", "1"]
     tool.unlink()
     assert gpus() == []
+
+
+def test_a_machine_has_a_device_for_each_gpu_or_all_its_cores_or_a_share_of_them_for_each_run(monkeypatch):
+    every = tuple(f"core-{core}" for core in cores())
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    (all_cores,) = devices()
+    assert (all_cores.parts, all_cores.sees) == (every, ())
+    monkeypatch.setenv(AT_ONCE, str(len(every)))
+    assert [one.parts for one in devices()] == [(core,) for core in every]
+    monkeypatch.setenv(AT_ONCE, str(len(every) + 1))
+    with pytest.raises(UserError, match=f"there are {len(every)} cores for them"):
+        devices()
+    for wrong in ("0", "-1", "all"):
+        monkeypatch.setenv(AT_ONCE, wrong)
+        with pytest.raises(UserError, match="is no number of runs"):
+            devices()
+    monkeypatch.setenv(AT_ONCE, "2")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    with pytest.raises(UserError, match="here each GPU takes one run"):
+        devices()
+    monkeypatch.delenv(AT_ONCE)
+    assert [one.sees for one in devices()] == [("env", f"CUDA_VISIBLE_DEVICES={card}") for card in (3, 5)]

@@ -7,14 +7,16 @@ import pytest
 from optuna.trial import TrialState
 
 from flows.attempt import Here
+from flows.choice import best_of
 from flows.experiment import experiments, git
 from flows.made import Asked, refs
 from flows.search import finished, open_study, propose, trials
 from flows.sweeps import Planned, Search
-from flows.tune import Tuning, best_of, check, chosen, study_of
+from flows.tune import Tuning, check, chosen, study_of
 from tasks.common import paths
 from tasks.common.errors import UserError
-from tests.flows.conftest import Server, servers, until
+from tasks.common.processes import cores
+from tests.flows.conftest import Server, servers, stages, until
 from tests.flows.learner import RULE, TUNE, accuracies, backups, gone, listed, make, sweep, tuned
 from tests.workspaces import commit, run, start
 
@@ -134,6 +136,26 @@ def test_without_a_server_a_sweep_brings_its_own_which_ends_with_it_however_it_e
     process.terminate()
     said, _ = process.communicate(timeout=60)
     assert "the run brings its own" in said
+    until(lambda: gone(learner), 30)
+
+
+def test_runs_at_once_have_cores_of_their_own_and_a_run_that_takes_all_waits_for_them(learner, server: Server):
+    if len(cores()) < 2:
+        pytest.skip("one core can't be shared out")
+    sweep(learner, "abreast", score="none", runs=listed({"a": (0.2, 500), "b": (0.3, 500)}))
+    sharing = start(learner, *TUNE, "abreast", "--at-once", "2")
+    places = [learner / ".dvc/tmp/places" / f"abreast-{name}" for name in "ab"]
+    until(lambda: all(stages(place) for place in places), 120)
+    whole = start(learner, "python", "-m", "flows.train", "--until", "train", "--experiment", "whole")
+    until(lambda: "waiting: another training or evaluation on this machine is still at work" in server.log("whole"), 60)
+    held = [stages(place)[0].cpu_affinity() or [] for place in places]
+    assert not set(held[0]) & set(held[1])
+    assert [len(share) for share in held] == [len(cores()) // 2] * 2
+    sharing.terminate()
+    sharing.communicate(timeout=60)
+    assert whole.communicate(timeout=120)[0]
+    assert whole.returncode == 0
+    assert "whole" in experiments(learner)
     until(lambda: gone(learner), 30)
 
 
