@@ -13,29 +13,28 @@ import subprocess
 import sys
 
 from flows.locks import AT_ONCE, devices
+from tasks.common.errors import command
 
 TRAINING = [sys.executable, "-m", "bench.throughput", "--way", "ours with Muon", "--network", "compact"]
-QUIET = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def rate(runs: int) -> float:
     """Return faces a second of so many trainings at once, all together."""
     os.environ[AT_ONCE] = str(runs)
-    at_work = [
-        subprocess.Popen([*one.sees, *TRAINING], env=QUIET, stdout=subprocess.PIPE, text=True) for one in devices()
-    ]
+    at_work = [subprocess.Popen([*one.sees, *TRAINING], stdout=subprocess.PIPE, text=True) for one in devices()]
     said = [process.communicate()[0] for process in at_work]
     if any(process.returncode for process in at_work):
         sys.exit("a training failed: what it said stands above")
     return sum(float(lines.split()[-1]) for lines in said)
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     pairs = [(rate(asked.runs), rate(1)) for _ in range(asked.rounds)]
     shared, alone = (statistics.median(rates) for rates in zip(*pairs, strict=True))
     print(

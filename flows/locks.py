@@ -69,7 +69,7 @@ def devices() -> list[Device]:
     """
     cards, runs = gpus(), os.environ.get(AT_ONCE, "1")
     if not runs.isdecimal() or runs == "0":
-        raise UserError(f"{AT_ONCE}: {runs!r} is no number of runs; 1 or more is")
+        raise UserError(f"--at-once, or {AT_ONCE}: {runs!r} is no number of runs; 1 or more is")
     if cards and runs != "1":
         raise UserError(f"{runs} runs at once: that shares out a CPU's cores, and here each GPU takes one run")
     if cards:
@@ -87,7 +87,7 @@ def _shares(cores: Sequence[int], runs: int) -> list[Sequence[int]]:
     """Share out cores evenly; those that are left over do nothing, so that all runs are as fast."""
     each = len(cores) // runs
     if not each:
-        raise UserError(f"{runs} runs at once: there are {len(cores)} cores for them")
+        raise UserError(f"{runs} runs at once: there are {len(cores)} cores for them; ask for no more")
     if runs > 1 and not shutil.which("taskset"):
         raise UserError("several runs at once need `taskset`, of the package util-linux, which shares out the cores")
     return [cores[index * each : (index + 1) * each] for index in range(runs)]

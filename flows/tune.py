@@ -255,7 +255,9 @@ def show(root: Path, sweep: str) -> None:
 @command
 def main() -> None:
     """Run the flow here and now."""
-    parser = argparse.ArgumentParser(prog="python -m flows.tune", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.tune", description=__doc__.splitlines()[0], allow_abbrev=False
+    )
     parser.add_argument("sweep", help="name of a file of sweeps/")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--pool", action="store_true", help="by the workers of the Prefect server's pool")
@@ -266,9 +268,10 @@ def main() -> None:
     sweep = check(Path.cwd(), options.sweep, pool=options.pool)
     if options.pool and not PREFECT_API_URL.value():
         raise UserError("PREFECT_API_URL is not set; --pool needs the server that `make deploy` was run against")
+    here = 0 if options.pool else len(devices())
     check_server()
     # A search that proposes more trials than are at work learns nothing from those that end.
-    width = (machines() if sweep.search else WIDTH) if options.pool else len(devices())
+    width = here or (machines() if sweep.search else WIDTH)
     runner = cast(TaskRunner[Any], ThreadPoolTaskRunner(max_workers=width))
     try:
         state = tune.with_options(task_runner=runner)(options.sweep, pool=options.pool, return_state=True)
