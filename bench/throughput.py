@@ -4,10 +4,11 @@
 
 Each measurement is a process of its own; the ways take turns, so that the machine's mood meets all. A way trains on
 drawn faces, batch 64, with Nesterov's momentum; the first batches, which compile, are left out. Ours augments its faces
-as `params.yaml` says, and is measured without that as well, with Muon, and in bfloat16; the others get theirs
-ready-made, and all but that one compute in float32. PyTorch's network is written out in `bench/rival.py`, and refused
-unless it has as many parameters. `--avx2` holds all of them to the instructions of a processor without AVX-512, and
-leaves oneDNN off for the plain script, as TensorFlow does on one.
+as `params.yaml` says, and is measured without that as well, with Muon, and in bfloat16 where the processor has it; the
+others get theirs ready-made, and all but that one compute in float32. What augmentation takes of a core is measured
+alone. PyTorch's network is written out in `bench/rival.py`, and refused unless it has as many parameters. `--avx2`
+holds all of them to the instructions of a processor without AVX-512, and leaves oneDNN off for the plain script, as
+TensorFlow does on one.
 """
 
 import argparse
@@ -91,6 +92,29 @@ def drawn(batches: int) -> tuple[Any, Any]:
     return rng.integers(0, 256, (n, 48, 48), dtype=np.uint8), rng.integers(0, 7, n)
 
 
+def augmenting(batches: int) -> float:
+    """Return how many faces a second one core augments as `params.yaml` says, beyond handing them out unchanged."""
+    from model.training.augmentation import Augmentation  # noqa: PLC0415
+    from model.training.batches import Batches, Labelled  # noqa: PLC0415
+    from tasks.common.params import load_params  # noqa: PLC0415
+
+    def seconds(augment: Augmentation) -> float:
+        made = Batches(Labelled(*drawn(batches)), BATCH, seed=(0, 0), augment=augment)
+        began = time.thread_time()
+        for index in range(batches):
+            made[index]
+        return time.thread_time() - began
+
+    changed = seconds(Augmentation(**load_params(ROOT / "params.yaml").augment.model_dump()))
+    return BATCH * batches / (changed - seconds(Augmentation()))
+
+
+def halves(held: dict[str, str]) -> bool:
+    """Say whether the processor, held to what it is, computes in bfloat16."""
+    code = "from model.devices import computes_bfloat16; print(computes_bfloat16())"
+    return _said([sys.executable, "-c", code], held).split()[-1] == "True"
+
+
 def parameters(name: str) -> int:
     """Return how many parameters our network has."""
     code = f"from model.networks import build; print(build({name!r}).count_params())"
@@ -107,6 +131,9 @@ WAYS = {
     HALF: lambda name, batches: ours(name, batches, half=True),
     "plain Keras": plain,
 }
+
+AUGMENTING = "augmentation alone"
+"""Not a way to train: what it costs is a core's time beside ours."""
 
 
 def measure(way: str, name: str, torch: str | None, count: int, *, avx2: bool = False) -> float:
@@ -143,8 +170,9 @@ def _said(command: list[str], held: dict[str, str] | None = None) -> str:
 
 def compare(name: str, rounds: int, torch: str | None, *, avx2: bool = False) -> None:
     """Measure all ways in turn and print their medians, and ours beside each."""
+    held = AVX2 if avx2 else {}
     ways = [
-        *(way for way in WAYS if not (avx2 and way == HALF)),
+        *(way for way in WAYS if way != HALF or halves(held)),
         *(["PyTorch", "PyTorch, channels last"] if torch else []),
     ]
     count = parameters(name) if torch else 0
@@ -153,13 +181,16 @@ def compare(name: str, rounds: int, torch: str | None, *, avx2: bool = False) ->
         for way in ways:
             rates[way].append(measure(way, name, torch, count, avx2=avx2))
     medians = {way: statistics.median(found) for way, found in rates.items()}
-    held = ", held to AVX2" if avx2 else ""
-    print(f"{name}, batch {BATCH}{held}, faces a second, medians of {rounds} (least to most):")
+    print(
+        f"{name}, batch {BATCH}{', held to AVX2' if avx2 else ''}, faces a second, medians of {rounds} (least to most):"
+    )
     for way, found in rates.items():
         ratio = medians["ours"] / medians[way]
         print(
             f"  {way:24} {medians[way]:6.0f} ({min(found):.0f} to {max(found):.0f})  ours is {ratio:.2f} times as fast"
         )
+    alone = measure(AUGMENTING, name, torch, count, avx2=avx2)
+    print(f"  augmentation alone       {alone:6.0f} on one core: {medians['ours'] / alone:.1%} of the time of ours")
 
 
 def main() -> None:
@@ -168,10 +199,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--torch", help="a Python that has PyTorch and NumPy")
     parser.add_argument("--avx2", action="store_true", help="hold all to AVX2, as if the processor had no AVX-512")
-    parser.add_argument("--way", choices=WAYS, help="measure this one, here, and print its faces a second")
+    parser.add_argument(
+        "--way", choices=[*WAYS, AUGMENTING], help="measure this one, here, and print its faces a second"
+    )
     asked = parser.parse_args()
     for name in [asked.network] if asked.network else MEASURED:
-        if asked.way:
+        if asked.way == AUGMENTING:
+            print(augmenting(WARM + MEASURED[name]))
+        elif asked.way:
             print(WAYS[asked.way](name, WARM + MEASURED[name]))
         else:
             compare(name, asked.rounds, asked.torch, avx2=asked.avx2)
