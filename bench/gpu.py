@@ -18,7 +18,7 @@ from typing import Any, Final
 import yaml
 
 import model  # noqa: F401 - before Keras: it sets how it starts
-from model.devices import DeviceError, set_up
+from model.devices import DeviceError
 from model.predicting import predict
 from model.training.backup import Backup, Epoch
 from model.training.fitting import TrainingError, Watch
@@ -28,7 +28,7 @@ from tasks.common.files import replacing, write_text
 from tasks.common.params import Params, changed, check_params, read_values
 from tasks.common.tables import Faces, Predictions, Split, read_faces, read_split, write_predictions
 from tasks.train import handover
-from tasks.train.learning import Trained, identity, prove, run_key, summary, train_network
+from tasks.train.learning import Trained, device_for, identity, prove, run_key, summary, train_network
 from tasks.train.subsets import labelled
 
 SECONDS: Final = 10.0
@@ -99,7 +99,7 @@ def learn(params: Params, faces: Faces, split: Split, backup: Backup) -> Trained
     how = params.train
     train, validation = labelled(faces, split, "train", how), labelled(faces, split, "validation")
     try:
-        device = set_up(how.device, mixed_precision=how.mixed_precision, deterministic=how.deterministic)
+        device = device_for(params)
         print(f"device: {device}", f"going on from {backup.path}" if backup.path.exists() else "", flush=True)
         if how.canary and not backup.path.exists():
             print(f"canary: one batch learnt in {prove(params, train, device)} steps", flush=True)

@@ -4,11 +4,11 @@
 
 Each measurement is a process of its own; the ways take turns, so that the machine's mood meets all. A way trains on
 drawn faces, batch 64, with Nesterov's momentum; the first batches, which compile, are left out. Ours augments its faces
-as `params.yaml` says, and is measured without that as well, with Muon, and in bfloat16 where the processor has it; the
-others get theirs ready-made, and all but that one compute in float32. What augmentation takes of a core is measured
-alone. PyTorch's network is written out in `bench/rival.py`, and refused unless it has as many parameters. `--avx2`
-holds all of them to the instructions of a processor without AVX-512, and leaves oneDNN off for the plain script, as
-TensorFlow does on one.
+as `params.yaml` says, and is measured without that as well, in four parts that the cores compute side by side, with
+Muon, and in bfloat16 where the processor has it; the others get theirs ready-made, and all but that one compute in
+float32. What augmentation takes of a core is measured alone. PyTorch's network is written out in `bench/rival.py`, and
+refused unless it has as many parameters. `--avx2` holds all of them to the instructions of a processor without AVX-512,
+and leaves oneDNN off for the plain script, as TensorFlow does on one.
 """
 
 import argparse
@@ -41,6 +41,7 @@ def ours(
     *,
     augmented: bool = True,
     optimizer: Literal["nesterov", "muon"] = "nesterov",
+    parts: int = 1,
     half: bool = False,
 ) -> float:
     """Train as `tasks.train` does, in float32 or in half precision, where the processor has it."""
@@ -53,10 +54,11 @@ def ours(
     from tasks.common.params import load_params  # noqa: PLC0415
 
     params = load_params(ROOT / "params.yaml")
-    set_up("cpu", mixed_precision=half, deterministic=params.train.deterministic)
+    set_up("cpu", mixed_precision=half, deterministic=params.train.deterministic, parts=parts)
     faces, labels = drawn(batches)
     augment = Augmentation(**params.augment.model_dump()) if augmented else Augmentation()
-    fitting = Fitting(Recipe(optimizer, 0.01, weight_decay=5e-4), epochs=1, batch_size=BATCH, seed=0, augment=augment)
+    recipe, ghost = Recipe(optimizer, 0.01, weight_decay=5e-4), BATCH // parts
+    fitting = Fitting(recipe, epochs=1, batch_size=BATCH, seed=0, augment=augment, ghost_batch=ghost)
     marks: list[float] = []
     watch = Watch(batch=lambda *_: marks.append(time.perf_counter()))
     few = Labelled(faces[:BATCH], labels[:BATCH])
@@ -127,6 +129,7 @@ HALF = "ours, half precision"
 WAYS = {
     "ours": ours,
     "ours, faces unchanged": lambda name, batches: ours(name, batches, augmented=False),
+    "ours, in four parts": lambda name, batches: ours(name, batches, parts=4),
     "ours with Muon": lambda name, batches: ours(name, batches, optimizer="muon"),
     HALF: lambda name, batches: ours(name, batches, half=True),
     "plain Keras": plain,

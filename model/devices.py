@@ -39,7 +39,9 @@ class Device:
         return f"{self.kind.upper()}, {many}{self.name}"
 
 
-def set_up(device: Literal["auto", "cpu", "gpu"], *, mixed_precision: bool, deterministic: bool) -> Device:
+def set_up(
+    device: Literal["auto", "cpu", "gpu"], *, mixed_precision: bool, deterministic: bool, parts: int = 1
+) -> Device:
     """Choose the device and set precision and determinism, before any network is built.
 
     Memory of a GPU is taken as it is needed. Where there are several GPUs, all of them are used.
@@ -49,6 +51,9 @@ def set_up(device: Literal["auto", "cpu", "gpu"], *, mixed_precision: bool, dete
         mixed_precision: compute in half precision, weights in float32: on a GPU in float16 with loss scaling, on a CPU
             that has instructions for it in bfloat16. Other CPUs, which would be ten times slower, stay at float32.
         deterministic: use only kernels whose result is the same in each run.
+        parts: in how many parts each batch is computed, as `model.training.ghosts.in_parts` has it. Where there is one
+            for each core of a CPU, a core computes a part, and not all cores each operation, of which the small ones
+            keep most of them waiting. TensorFlow takes that once a process, before it computes anything.
 
     Raises:
         DeviceError: `gpu` was asked for and none is found.
@@ -61,7 +66,24 @@ def set_up(device: Literal["auto", "cpu", "gpu"], *, mixed_precision: bool, dete
     keras.mixed_precision.set_dtype_policy(_policy(gpus) if mixed_precision else "float32")
     if gpus:
         return Device("gpu", len(gpus), _gpu_name(gpus[0]), _spread(gpus))
+    if parts >= cores() > 1:
+        _give_each_core_a_part()
     return Device("cpu", 1, _cpu_name())
+
+
+def _give_each_core_a_part() -> None:
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf  # noqa: PLC0415
+
+    with contextlib.suppress(RuntimeError):  # it computes already: the parts come one after another, as `kernels` says
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(cores())
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _policy(gpus: list[Any]) -> str:
@@ -117,9 +139,13 @@ def kernels() -> str:
         return f"{keras.backend.backend()}, as it comes"
     if not model.IN_TIME:
         return "TensorFlow's oneDNN kernels are as its own default has them: it was imported before `model` could say"
+    import tensorflow as tf  # noqa: PLC0415
+
     how = "on" if _onednn() else "off"
+    alone = tf.config.threading.get_intra_op_parallelism_threads() == 1
+    apart = ", each core computes parts of a batch of its own" if alone else ""
     kept = ", freed memory is kept" if hasattr(ctypes.CDLL(None), "mallopt") else ""
-    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it){kept}"
+    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it){apart}{kept}"
 
 
 def _onednn() -> bool:
@@ -253,5 +279,4 @@ def _cpu_name() -> str:
         model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):  # not Linux, or a processor that says no name there
         model = platform.processor() or platform.machine()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{model}, {cores} {'core' if cores == 1 else 'cores'}"
+    return f"{model}, {cores()} {'core' if cores() == 1 else 'cores'}"

@@ -16,6 +16,7 @@ from model.training.augmentation import Augmentation
 from model.training.backup import Backup, Epoch, Progress
 from model.training.batches import Batches, Labelled, label_weights
 from model.training.cost import Spent
+from model.training.ghosts import in_parts
 from model.training.growth import WHOLE, Growth
 from model.training.losses import CROSSENTROPY, Objective
 from model.training.optimizers import Recipe
@@ -38,6 +39,7 @@ class Fitting:
     batch_size: int
     seed: int
     augment: Augmentation
+    ghost_batch: int | None = None
     growth: Growth = WHOLE
     objective: Objective = CROSSENTROPY
     class_weights: Literal["none", "balanced", "effective"] = "none"
@@ -45,6 +47,10 @@ class Fitting:
     vote_weight: float = 0.0
     monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy"
     patience: int = 0
+
+    def parts(self, devices: int = 1) -> int:
+        """Return in how many parts a batch is normalized on each device; several devices have one each as it is."""
+        return 1 if devices > 1 or not self.ghost_batch else max(1, self.batch_size // self.ghost_batch)
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,8 @@ def fit(
     """
     feed = _Feed(train, validation, fitting, network.input_shape[1], devices)
     network = network if train.votes is None else with_votes(network, train.votes.shape[1])
-    learners = _Learners(network, fitting, steps=fitting.epochs * len(feed.training(0)))
-    progress = _resume(network, backup, watch)
+    learners = _Learners(network, fitting, fitting.epochs * len(feed.training(0)), fitting.parts(devices))
+    progress = _resume(learners.whole, backup, watch)
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
         batches = feed.training(len(progress.history))
         guard = _Guard(len(progress.history), fitting, len(train), watch)
@@ -91,14 +97,14 @@ def fit(
         if fitting.recipe.ema:
             _assign(network.trainable_variables, guard.raw)
         if backup:
-            backup.save(network, progress)
+            backup.save(learners.whole, progress)
         watch.epoch(guard.index, figures)
     _assign(network.variables, progress.best_weights)
     return progress
 
 
 class _Feed:
-    """The batches of each epoch, of the size that the faces have in it, and such that each device gets its part."""
+    """The batches of each epoch, of the size that the faces have in it, and such that no device or part gets none."""
 
     def __init__(self, train: Labelled, validation: Labelled, fitting: Fitting, side: int, devices: int) -> None:
         if fitting.batch_size % devices:
@@ -106,7 +112,7 @@ class _Feed:
                 f"{devices} devices can't share batches of {fitting.batch_size} faces evenly: change train.batch_size"
             )
         self._train, self._validation, self._fitting = train, validation, fitting
-        self._side, self._devices = side, devices
+        self._side, self._shares = side, max(devices, fitting.parts(devices))
         self._weights = label_weights(fitting.class_weights, train.labels, fitting.class_beta)
 
     def training(self, epoch: int) -> Batches:
@@ -119,32 +125,33 @@ class _Feed:
             augment=fitting.augment,
             weights=self._weights,
             side=fitting.growth.side(epoch, fitting.epochs, self._side),
-            at_least=self._devices,
+            at_least=self._shares,
         )
 
     def validation(self, side: int) -> Batches:
         """Return those of all validation faces, in their order."""
-        return Batches(self._validation, _size(len(self._validation), self._devices), side=side)
+        return Batches(self._validation, _size(len(self._validation), self._shares), side=side)
 
 
-def _size(faces: int, devices: int) -> int:
-    """Return a batch size with which each batch of so many faces has at least one for each device, evenly but the last.
+def _size(faces: int, shares: int) -> int:
+    """Return a batch size with which each batch of so many faces has at least one for each share, evenly but the last.
 
     Keras fails where a device gets none.
     """
-    sizes = range(min(_VALIDATED, faces) // devices * devices, 0, -devices)
-    return next((size for size in sizes if faces % size == 0 or faces % size >= devices), faces)
+    sizes = range(min(_VALIDATED, faces) // shares * shares, 0, -shares)
+    return next((size for size in sizes if faces % size == 0 or faces % size >= shares), faces)
 
 
 class _Learners:
     """The network, compiled for each size that the faces will have; all share its weights and the optimizer."""
 
-    def __init__(self, network: keras.Model, fitting: Fitting, steps: int) -> None:
+    def __init__(self, network: keras.Model, fitting: Fitting, steps: int, parts: int) -> None:
         optimizer, whole = sum_nothing(fitting.recipe.build(steps)), network.input_shape[1]
         if keras.config.dtype_policy().name == "mixed_float16":  # Keras would scale the loss of each size on its own
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         sides = {fitting.growth.side(epoch, fitting.epochs, whole) for epoch in range(fitting.epochs)}
-        self._compiled = {side: sized(network, side) for side in sorted({*sides, whole})}
+        self._compiled = {side: in_parts(sized(network, side), parts) for side in sorted({*sides, whole})}
+        self.whole = self._compiled[whole]
         for learner in self._compiled.values():
             accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
             loss = WithVotes(fitting.objective.build(), fitting.vote_weight)
@@ -212,13 +219,13 @@ def _level(learner: keras.Model, validation: Batches, guard: "_Guard") -> None:
         keras.utils.set_random_seed(guard.seed)
 
 
-def macro_f1(network: keras.Model, data: Labelled, devices: int = 1) -> float:
-    """Return the mean of the labels' F1 of a network that `fit` left, 0 to 1; `devices` as there.
+def macro_f1(network: keras.Model, data: Labelled, shares: int = 1) -> float:
+    """Return the mean of the labels' F1 of a network that `fit` left, 0 to 1; so many devices or parts share a batch.
 
     It is scikit-learn's `f1_score` over all seven labels with `zero_division=0`: one that is neither there nor
     predicted counts as 0.
     """
-    predicted = network.predict(Batches(data, _size(len(data), devices)), verbose=0).argmax(axis=1)
+    predicted = network.predict(Batches(data, _size(len(data), shares)), verbose=0).argmax(axis=1)
     classes = len(LABELS)
     confusion = np.bincount(data.labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
     both = confusion.sum(axis=0) + confusion.sum(axis=1)

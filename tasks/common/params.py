@@ -135,6 +135,9 @@ class Train(Section):
     growth: Share
     """Share of the epochs after which they are whole; in the last one they are so in any case (Tan & Le 2021)."""
     batch_size: Positive
+    ghost_batch: Positive | None
+    """Faces of a batch that are normalized together, by their own mean and variance (Hoffer et al. 2017); null: all of
+    them. A CPU's cores compute such parts side by side. Several GPUs normalize each its own in any case."""
     optimizer: Literal["adam", "adamw", "sgd", "momentum", "nesterov", "muon"]
     learning_rate: Annotated[float, Field(gt=0)]
     """The highest rate of the schedule."""

@@ -3,7 +3,7 @@
 import shutil
 
 import model.lean  # noqa: F401 - before anything that imports Keras
-from model.devices import Device, DeviceError, computes_bfloat16, kernels, set_up
+from model.devices import Device, DeviceError, computes_bfloat16, kernels
 from model.training.backup import Backup
 from model.training.batches import Labelled
 from model.training.fitting import TrainingError
@@ -15,7 +15,7 @@ from tasks.common.files import replacing, write_json
 from tasks.common.params import Params, Train, load_params
 from tasks.common.processes import end_with_dvc, exclusive
 from tasks.common.tables import read_faces, read_split
-from tasks.train.learning import Trained, identity, prove, run_key, summary, train_network
+from tasks.train.learning import Trained, device_for, identity, prove, run_key, summary, train_network
 from tasks.train.showing import shown
 from tasks.train.subsets import labelled
 
@@ -46,7 +46,7 @@ def _read(params: Params) -> tuple[str, Labelled, Labelled]:
 def _train(params: Params, train: Labelled, validation: Labelled, backup: Backup) -> Trained:
     how = params.train
     try:
-        device = set_up(how.device, mixed_precision=how.mixed_precision, deterministic=how.deterministic)
+        device = device_for(params)
         _say_how(device, how, train, backup)
         if how.canary and not backup.path.exists():
             say(f"canary: one batch learnt in {prove(params, train, device)} steps")

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 import model
-from model.devices import Device
+from model.devices import Device, set_up
 from model.networks import build, with_probabilities
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup, Progress
@@ -19,6 +19,7 @@ from model.training.batches import Labelled
 from model.training.canary import prove_learning
 from model.training.cost import Cost, cost
 from model.training.fitting import Fitting, Watch, fit, macro_f1, sized
+from model.training.ghosts import in_parts
 from model.training.growth import Growth
 from model.training.losses import Objective
 from model.training.optimizers import Recipe
@@ -104,6 +105,7 @@ def fitting_of(train: Train, augment: Augment) -> Fitting:
         recipe=recipe,
         epochs=train.epochs,
         batch_size=train.batch_size,
+        ghost_batch=train.ghost_batch,
         seed=train.seed,
         augment=Augmentation(**augment.model_dump()),
         growth=Growth(train.start_side, train.growth),
@@ -114,6 +116,16 @@ def fitting_of(train: Train, augment: Augment) -> Fitting:
         monitor=train.early_stopping.monitor,
         patience=train.early_stopping.patience,
     )
+
+
+def device_for(params: Params) -> Device:
+    """Return the device that the parameters ask for, set up; nothing may have been computed before.
+
+    Raises:
+        DeviceError: it is not there.
+    """
+    how, parts = params.train, fitting_of(params.train, params.augment).parts()
+    return set_up(how.device, mixed_precision=how.mixed_precision, deterministic=how.deterministic, parts=parts)
 
 
 def prove(params: Params, train: Labelled, device: Device) -> int:
@@ -161,7 +173,8 @@ def train_network(
         done = fit(network, train, validation, fitting, backup=backup, watch=watch, devices=device.count)
         took = cost(device, done.spent, faces=len(train) * len(done.history))
         network = _at_full_precision(network, params.model, train)
-        val_macro_f1 = macro_f1(network, validation, device.count)
+        parts = fitting.parts(device.count)
+        val_macro_f1 = macro_f1(in_parts(network, parts), validation, max(device.count, parts))
         return Trained(with_probabilities(network), done, val_macro_f1, len(validation), took)
 
 

@@ -7,7 +7,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from model.devices import DeviceError, computes_bfloat16, set_up, what_is_missing
+from model.devices import DeviceError, computes_bfloat16, cores, set_up, what_is_missing
 from tests.conftest import ROOT
 
 
@@ -85,6 +85,31 @@ def test_the_memory_of_a_step_serves_the_next_one():
     assert int(done.stdout.split()[-1]) < 1152
 
 
+APART = """
+import sys
+import model.devices
+import tensorflow as tf
+if sys.argv[2] == "late":
+    tf.constant(1.0)
+model.devices.set_up("cpu", mixed_precision=False, deterministic=True, parts=int(sys.argv[1]))
+tf.constant(1.0)
+print(model.devices.kernels(), "threads", tf.config.threading.get_inter_op_parallelism_threads())
+"""
+
+
+@pytest.mark.skipif(cores() == 1, reason="a single core has no other to leave a part to")
+def test_cores_compute_parts_of_their_own_where_each_has_one_and_tensorflow_does_not_compute_yet():
+    def said(parts, when):
+        command = [sys.executable, "-c", APART, str(parts), when]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    apart = "each core computes parts of a batch of its own"
+    assert apart in said(cores(), "in time")
+    assert f"threads {cores()}" in said(cores(), "in time")
+    assert apart not in said(cores() - 1, "in time")
+    assert apart not in said(cores(), "late")
+
+
 SPREAD = """
 import model, keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -105,7 +130,7 @@ with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     fitting = Fitting(recipe, epochs=2, batch_size=16, seed=0, augment=Augmentation(), growth=Growth(32, 0.5))
     backup = Backup(Path("state.npz"))
     fit(network, data, data, fitting, backup=backup, devices=2)
-    assert 0 <= macro_f1(network, data, devices=2) <= 1
+    assert 0 <= macro_f1(network, data, shares=2) <= 1
     assert [epoch.side for epoch in backup.load(network).history] == [32, 48]
 print("spread over", network.distribute_strategy.num_replicas_in_sync)
 """

@@ -59,7 +59,8 @@ from model.training.optimizers import Recipe
 labels = np.arange(28) % 7
 data = Labelled(np.random.default_rng(0).integers(0, 255, (28, 48, 48), dtype=np.uint8), labels)
 recipe = Recipe("nesterov", 0.02, momentum=0.9, ema=0.9)
-fitting = Fitting(recipe, epochs=3, batch_size=14, seed=0, augment=Augmentation(flip=True))
+ghost = int(sys.argv[2]) or None
+fitting = Fitting(recipe, epochs=3, batch_size=14, seed=0, augment=Augmentation(flip=True), ghost_batch=ghost)
 
 def train(backup=None, stop=None):
     def halt(index, figures):
@@ -79,11 +80,12 @@ print("the same on", keras.backend.backend())
 """
 
 
+@pytest.mark.parametrize("ghost_batch", [0, 7])
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_resumed_training_with_averaged_weights_is_the_same(tmp_path, backend):
+def test_a_resumed_training_with_averaged_weights_is_the_same(tmp_path, backend, ghost_batch):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    command = [sys.executable, "-c", RESUMED, str(tmp_path / "state.npz")]
+    command = [sys.executable, "-c", RESUMED, str(tmp_path / "state.npz"), str(ghost_batch)]
     environment = {**os.environ, "KERAS_BACKEND": backend}
     done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     assert f"the same on {backend}" in done.stdout, done.stderr[-2000:]

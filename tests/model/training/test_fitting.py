@@ -175,7 +175,8 @@ def test_a_training_in_float16_on_growing_faces_ends_the_same_after_a_cut(float1
     assert losses[0] == pytest.approx(losses[1], rel=0.05)
 
 
-def test_what_learnt_from_smaller_faces_is_let_go():
+@pytest.mark.parametrize(("ghost_batch", "each"), [(None, 1), (8, 2)])  # a network, and the same in parts
+def test_what_learnt_from_smaller_faces_is_let_go(ghost_batch, each):
     alive, graphs = [], []
 
     def count(index: int, figures: Epoch) -> None:
@@ -187,8 +188,9 @@ def test_what_learnt_from_smaller_faces_is_let_go():
 
     network = keras.models.clone_model(build("compact", **TINY))
     network.name = "growing"
-    fit(network, bars(56), bars(28), recipe(epochs=2, growth=Growth(32, 0.5)), watch=Watch(epoch=count))
-    assert alive == [(32, [32, 48]), (48, [48])]
+    growing = recipe(epochs=2, growth=Growth(32, 0.5), ghost_batch=ghost_batch)
+    fit(network, bars(56), bars(28), growing, watch=Watch(epoch=count))
+    assert alive == [(32, [32] * each + [48] * each), (48, [48] * each)]
     assert graphs[1] <= graphs[0]
 
 
