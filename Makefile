@@ -108,4 +108,4 @@ lock: $(READY) ## Resolve the ranges of pyproject.toml anew
 	done
 
 clean: ## Remove what a run leaves, but for the data and DVC's cache
-	rm -rf outputs plots reports .backup .downloads .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf outputs plots dvc_plots reports .backup .downloads .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from model.labels import LABELS
 from tasks.common import paths
 from tasks.common.errors import UserError, command
-from tasks.common.params import Evaluate, load_params
+from tasks.common.params import Evaluate
+from tasks.common.reading import load_params
 from tasks.common.tables import Predictions, read_faces, read_split
 from tasks.evaluate import test_subset
 from tasks.scoring.scores import Bootstrap, Scores, score

@@ -11,25 +11,31 @@ the test faces, and its figures on the validation faces; nothing here scores the
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 import model  # noqa: F401 - before Keras: it sets how it starts
 from model.devices import DeviceError
-from model.predicting import predict
+from model.predicting import NetworkError, load_network, predict
 from model.training.backup import Backup, Epoch
 from model.training.fitting import TrainingError, Watch
 from model.training.saving import save_network
 from tasks.common.errors import UserError, command
 from tasks.common.files import replacing, write_text
-from tasks.common.params import Params, changed, check_params, read_values
+from tasks.common.params import Params
+from tasks.common.processes import exclusive
+from tasks.common.reading import changed, check_params, parse, read_values
 from tasks.common.tables import Faces, Predictions, Split, read_faces, read_split, write_predictions
 from tasks.train import handover
 from tasks.train.learning import Trained, device_for, identity, prove, run_key, summary, train_network
 from tasks.train.subsets import labelled
+
+if TYPE_CHECKING:
+    import keras
 
 SECONDS: Final = 10.0
 """Between two lines within an epoch."""
@@ -49,7 +55,7 @@ def main() -> None:
     values = changed(read_values(options.params), settings_of(options.overrides))
     params = check_params(values, str(options.params))
     faces, split = read_faces(options.prepared / "faces.parquet"), read_split(options.prepared / "split.parquet")
-    fill(options.out, values, params, faces, split)
+    fill(options.out, Asked(values, params, faces, split))
 
 
 def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
@@ -62,32 +68,71 @@ def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
     for name, equals, value in pairs:
         if not (name and equals):
             raise UserError(f"-S: found {name + equals + value!r}, expected name=value, as in train.epochs=60")
-    return {name: yaml.safe_load(value) for name, _, value in pairs}
+    try:
+        return {name: parse(value) for name, _, value in pairs}
+    except yaml.YAMLError as error:
+        raise UserError(f"-S: not YAML: {' '.join(str(error).split())}") from error
 
 
-def fill(folder: Path, values: Any, params: Params, faces: Faces, split: Split) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What to train: the content of the parameter file, the same checked, and the prepared data."""
+
+    values: Mapping[str, Any]
+    params: Params
+    faces: Faces
+    split: Split
+
+
+def fill(folder: Path, asked: Asked) -> None:
     """Train, unless it is done, and leave all that came of it in a folder.
 
     Raises:
         UserError: the folder holds another training, or this one can't succeed.
     """
-    identified = identity(params, faces, split)
-    if (folder / handover.METRICS).exists():
-        if handover.read_run(folder).identity != identified:
-            raise UserError(f"{folder}: it holds another training; name another folder")
-        print(f"{folder}: this training is done")
-        return
+    identified = identity(asked.params, asked.faces, asked.split)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: it is no folder; name one that can be filled")
+    with exclusive(folder / ".lock", "another training into this folder"):
+        if (folder / handover.METRICS).exists():
+            _repeat(folder, asked, identified)
+        else:
+            _fill(folder, asked, identified)
+
+
+def _fill(folder: Path, asked: Asked, identified: dict[str, str]) -> None:
     backup = Backup(folder / f"{run_key(identified)}.npz")
-    trained = learn(params, faces, split, backup)
+    trained = learn(asked.params, asked.faces, asked.split, backup)
     with replacing(folder / handover.MODEL) as beside:
         save_network(trained.network, beside)
-    write_text(folder / handover.PARAMS, yaml.safe_dump(values, sort_keys=False))
     handover.write_history(folder, trained.progress.history)
-    for subset, name in PREDICTED.items():
-        write_predictions(folder / name, predictions(trained, params, faces.take(split.index(subset))))
+    _predict(folder, trained.network, asked)
     handover.write_run(folder, identified, summary(trained), trained.cost.known())
     backup.path.unlink()
     print(f"{folder}: {summary(trained)} {trained.cost.known()}")
+
+
+def _repeat(folder: Path, asked: Asked, identified: dict[str, str]) -> None:
+    """Leave a training that is done, but predict again where predictions are missing or were asked for otherwise."""
+    if handover.read_run(folder).identity != identified:
+        raise UserError(f"{folder}: it holds another training; name another folder")
+    before = read_values(folder / handover.PARAMS).get("evaluate")
+    if before == asked.values["evaluate"] and all((folder / name).exists() for name in PREDICTED.values()):
+        print(f"{folder}: this training is done")
+        return
+    try:
+        network = load_network(folder / handover.MODEL)
+    except NetworkError as error:
+        raise UserError(f"{folder / handover.MODEL}: {error}") from error
+    _predict(folder, network, asked)
+    print(f"{folder}: this training is done; its network has predicted anew")
+
+
+def _predict(folder: Path, network: "keras.Model", asked: Asked) -> None:
+    for subset, name in PREDICTED.items():
+        subset_faces = asked.faces.take(asked.split.index(subset))
+        write_predictions(folder / name, predictions(network, asked.params, subset_faces))
+    write_text(folder / handover.PARAMS, yaml.safe_dump(dict(asked.values), sort_keys=False))
 
 
 def learn(params: Params, faces: Faces, split: Split, backup: Backup) -> Trained:
@@ -124,11 +169,11 @@ def watching(faces: int, epochs: int) -> Watch:
     return Watch(batch, epoch)
 
 
-def predictions(trained: Trained, params: Params, faces: Faces) -> Predictions:
+def predictions(network: "keras.Model", params: Params, faces: Faces) -> Predictions:
     """Return what the network says of some faces, averaged over the views that `evaluate` asks for."""
     how = params.evaluate
     probabilities = predict(
-        trained.network,
+        network,
         faces.pixels,
         batch_size=how.batch_size,
         flip=how.flip,

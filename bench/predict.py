@@ -16,7 +16,7 @@ OURS = """
 from pathlib import Path
 from model.devices import set_up
 from model.predicting import load_network, predict
-from tasks.common.params import load_params
+from tasks.common.reading import load_params
 
 params = load_params(Path("params.yaml"))
 set_up("cpu", mixed_precision=False, deterministic=params.train.deterministic)

@@ -51,7 +51,7 @@ def ours(
     from model.training.batches import Labelled  # noqa: PLC0415
     from model.training.fitting import Fitting, Watch, fit  # noqa: PLC0415
     from model.training.optimizers import Recipe  # noqa: PLC0415
-    from tasks.common.params import load_params  # noqa: PLC0415
+    from tasks.common.reading import load_params  # noqa: PLC0415
 
     params = load_params(ROOT / "params.yaml")
     set_up("cpu", mixed_precision=half, deterministic=params.train.deterministic, parts=parts)
@@ -98,7 +98,7 @@ def augmenting(batches: int) -> float:
     """Return how many faces a second one core augments as `params.yaml` says, beyond handing them out unchanged."""
     from model.training.augmentation import Augmentation  # noqa: PLC0415
     from model.training.batches import Batches, Labelled  # noqa: PLC0415
-    from tasks.common.params import load_params  # noqa: PLC0415
+    from tasks.common.reading import load_params  # noqa: PLC0415
 
     def seconds(augment: Augmentation) -> float:
         made = Batches(Labelled(*drawn(batches)), BATCH, seed=(0, 0), augment=augment)

@@ -33,7 +33,7 @@ PICTURES: Final = {
 def show_run(root: Path, name: str) -> None:
     """Create all artifacts of a run that reached its verdict."""
     evaluation, verdict = read_evaluation(root / paths.EVALUATION), read_verdict(root / paths.VERDICT)
-    baseline = _baseline(root, verdict.baseline)
+    baseline = _baseline(root, verdict.baseline_name)
     drawn = " Drawn faces: the figures say nothing of FER2013." if evaluation.synthetic else ""
     patiently(
         lambda: create_table_artifact(
@@ -92,7 +92,7 @@ def label_table(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def verdict_page(verdict: Verdict) -> str:
     """Return the verdict, its reasons and its checks as Markdown."""
-    against = f" (against {verdict.baseline})" if verdict.baseline else ""
+    against = f" (against {verdict.baseline_name})" if verdict.baseline_name else ""
     lines = [f"# {verdict.verdict}{against}", "", *(f"- {reason}" for reason in verdict.reasons), ""]
     lines += ["| check | outcome | figure | threshold |", "| --- | --- | ---: | ---: |"]
     for check in verdict.checks:

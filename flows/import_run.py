@@ -19,7 +19,7 @@ from flows.sweeps import overrides
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
-from tasks.common.params import read_values
+from tasks.common.reading import read_values
 
 TRAINED: Final = ("model", "train", "augment")
 """The sections of `params.yaml` that the stage `train` reads."""
@@ -46,7 +46,7 @@ def import_run(root: Path, folder: Path, name: str) -> None:
     if not theirs.is_file():
         raise UserError(f"{theirs}: no such file; name a folder that `python -m bench.gpu` has filled")
     with place(root, name) as clone, Leash(clone) as leash:
-        apply(clone / paths.PARAMS, overrides(differing(_read(clone / paths.PARAMS), _read(theirs))))
+        apply(clone / paths.PARAMS, overrides(differing(read_values(clone / paths.PARAMS), read_values(theirs))))
         steps = (
             (["dvc", "checkout", "--quiet", PIN], f"{PIN}: what it pins is not in the cache; bring it with `dvc pull`"),
             (["dvc", "repro", "split"], "the split failed"),
@@ -69,13 +69,6 @@ def differing(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
     before = {name: leaf for section in TRAINED for name, leaf in leaves(ours.get(section), section).items()}
     after = {name: leaf for section in TRAINED for name, leaf in leaves(theirs.get(section), section).items()}
     return {name: leaf for name, leaf in after.items() if name not in before or before[name] != leaf}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    values = read_values(path)
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: it holds no parameters")
-    return values
 
 
 def _follow(leash: Leash, words: list[str], otherwise: str) -> None:

@@ -14,7 +14,7 @@ from flows.experiment import GIT_REMOTE, git
 from flows.graph import Stage, read_graph, stages_until
 from tasks.common import paths
 from tasks.common.errors import UserError
-from tasks.common.params import changed
+from tasks.common.reading import changed, parse, read_values
 
 Refs = dict[str, str]
 """Commits by the git refs that hold them."""
@@ -48,8 +48,8 @@ def is_there(root: Path, asked: Asked) -> bool:
     if not found:
         return False
     commit = next(iter(found.values()))
-    now = changed(yaml.safe_load((root / paths.PARAMS).read_text(encoding="utf-8")), asked.settings)
-    then = yaml.safe_load(git(root, "show", f"{commit}:{paths.PARAMS}"))
+    now = changed(read_values(root / paths.PARAMS), asked.settings)
+    then = parse(git(root, "show", f"{commit}:{paths.PARAMS}"))
     pins = [yaml.safe_load(text)["outs"] for text in ((root / PIN).read_text(), git(root, "show", f"{commit}:{PIN}"))]
     differs = [*_differing(now, then), *([PIN] if pins[0] != pins[1] else [])]
     if differs:

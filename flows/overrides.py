@@ -13,7 +13,7 @@ from dvc.utils.hydra import apply_overrides
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.files import replacing
-from tasks.common.params import load_params
+from tasks.common.reading import load_params
 
 KEPT: Final = Path(".dvc/tmp/params.yaml.before")
 """What `params.yaml` held before a run that changed it."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from flows.lines import Steps, doubled, find, line_of
 from tasks.common.errors import UserError
-from tasks.common.params import changed, check_params
+from tasks.common.reading import changed, check_params, parse
 
 SWEEPS: Final = Path("sweeps")
 
@@ -141,7 +141,7 @@ def read_sweep(path: Path) -> Sweep:
     """
     text = path.read_text(encoding="utf-8")
     try:
-        values = yaml.safe_load(text)
+        values = parse(text)
         twice = doubled(yaml.compose(text))
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error

@@ -18,7 +18,6 @@ if __name__ == "__main__" and "--pool" not in sys.argv:  # the workers of a pool
     temporary.begin()  # before Prefect is imported
 
 import optuna
-import yaml
 from optuna.trial import FrozenTrial, Trial, TrialState
 from prefect import flow
 from prefect.artifacts import create_table_artifact
@@ -44,6 +43,7 @@ from flows.sweeps import SWEEPS, Planned, Search, Sweep, check_search, overrides
 from tasks.common import paths
 from tasks.common.errors import UserError, command
 from tasks.common.processes import exclusive
+from tasks.common.reading import read_values
 from tasks.leaderboard.table import honesty, rows
 from tasks.leaderboard.table import show as print_table
 
@@ -144,7 +144,7 @@ def check(root: Path, name: str, *, pool: bool) -> Sweep:
         UserError: it can't be run as it is.
     """
     path = path_of(name)
-    sweep, params = read_sweep(path), yaml.safe_load((root / paths.PARAMS).read_text(encoding="utf-8"))
+    sweep, params = read_sweep(path), read_values(root / paths.PARAMS)
     tuning = Tuning(root, name, sweep, Pool(root) if pool else Here(root))
     check_code(root, pool=pool)
     if sweep.search:
@@ -167,7 +167,7 @@ def _list(tuning: Tuning) -> list[str]:
 
 
 def _planned(tuning: Tuning) -> list[Planned]:
-    params = yaml.safe_load((tuning.root / paths.PARAMS).read_text(encoding="utf-8"))
+    params = read_values(tuning.root / paths.PARAMS)
     return plan(path_of(tuning.name), tuning.sweep, params)
 
 

@@ -17,8 +17,9 @@ from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
 from tasks.common.files import write_text
-from tasks.common.params import Evaluate, Params, load_params
+from tasks.common.params import Evaluate, Params
 from tasks.common.provenance import read_provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import LEAKS, SUBSETS, Faces, Predictions, Split, read_faces, read_split, write_predictions
 from tasks.report.charts import confusion_chart, history_chart, reliability_chart
 from tasks.report.evaluation import Background, Drawn, Evaluated, Explained, evaluation_report

@@ -9,8 +9,8 @@ from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
 from tasks.common.files import sha256
-from tasks.common.params import load_params
 from tasks.common.provenance import read_provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import read_faces, read_predictions, read_split
 from tasks.gate.baselines import Record, figures, write_baseline
 from tasks.gate.fitting import dataset, division

@@ -8,8 +8,9 @@ from sklearn.model_selection import train_test_split
 from model.labels import LABELS
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
-from tasks.common.params import SplitParams, load_params
+from tasks.common.params import SplitParams
 from tasks.common.paths import FACES, PARAMS, SPLIT
+from tasks.common.reading import load_params
 from tasks.common.tables import SUBSETS, USAGES, Faces, Split, read_faces, write_split
 from tasks.duplicates import Copies, find_copies, linked
 

@@ -80,7 +80,7 @@ def commit(workspace: Path, message: str) -> None:
 def promotable_at(folder: Path) -> None:
     """Have the verdict be *promote*, on the very files that lie there."""
     verdict = Verdict(
-        verdict="promote", baseline=None, synthetic=True, reasons=("it is better",), checks=(),
+        verdict="promote", baseline_name=None, synthetic=True, reasons=("it is better",), checks=(),
         hashes=(
             Hash(of="model", sha256=sha256(folder / paths.MODEL)),
             Hash(of="predictions", sha256=sha256(folder / paths.PREDICTIONS)),

@@ -6,7 +6,7 @@ from typing import Final, Literal, get_args
 
 from tasks.common import paths
 from tasks.common.errors import UserError
-from tasks.common.params import load_params
+from tasks.common.reading import load_params
 
 Outcome = Literal["pass", "warn", "fail"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)

@@ -8,7 +8,7 @@ from flows.doctor.check import Check, Need
 from flows.notes import held, leftover, users
 from tasks.common import paths
 from tasks.common.errors import UserError
-from tasks.common.params import load_params
+from tasks.common.reading import load_params
 
 PIN: Final = Path("data.dvc")
 LOCK: Final = "DVC's lock"

@@ -1,11 +1,15 @@
 """The network of the capstone that this project reproduces."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import keras
 from keras import layers
 
 from model.networks.parts import check_lists, faces_in, logits_out, penalty
+
+HALVINGS: Final = 5
+SMALLEST: Final = 2**HALVINGS
 
 
 def capstone(
@@ -30,10 +34,12 @@ def capstone(
             x
         )
 
+    if side < SMALLEST:
+        raise ValueError(f"capstone needs faces of at least {SMALLEST} pixels, found {side}")
     faces, x = faces_in(side)
     x = layers.Rescaling(1 / 255, name="scale")(x)
     x = convolve(x, 0)
-    for index in range(1, 6):
+    for index in range(1, HALVINGS + 1):
         x = convolve(x, index)
         x = layers.BatchNormalization()(x)
         x = layers.MaxPooling2D()(x)

@@ -53,7 +53,7 @@ class Augmentation:
         """Zhong et al. 2017, "Random Erasing Data Augmentation": area and aspect at random, filled with noise."""
         side = faces.shape[1]
         for index in np.flatnonzero(rng.random(len(faces)) < self.erasing):
-            area = rng.uniform(0.02, max(0.02, self.erasing_area)) * side * side
+            area = rng.uniform(min(0.02, self.erasing_area), self.erasing_area) * side * side
             aspect = np.exp(rng.uniform(np.log(0.3), np.log(1 / 0.3)))
             height = min(side, max(1, int(np.sqrt(area * aspect))))
             width = min(side, max(1, int(area / height)))

@@ -2,6 +2,8 @@
 
 import json
 import os
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -50,6 +52,10 @@ class Progress:
     spent: Spent = field(default_factory=Spent)
 
 
+class BackupError(RuntimeError):
+    """The file that a training would go on from is damaged; the message says which, and what to do."""
+
+
 class Backup:
     """The file that a training is resumed from."""
 
@@ -72,16 +78,34 @@ class Backup:
         beside.replace(self.path)
 
     def load(self, network: keras.Model) -> Progress:
-        """Set the variables of `network` and its optimizer, and return the progress: a new one without a file."""
+        """Set the variables of `network` and its optimizer, and return the progress: a new one without a file.
+
+        Raises:
+            BackupError: the file is not what `save` wrote for such a network; nothing is set then.
+        """
         if not self.path.exists():
             return Progress()
-        with np.load(self.path, allow_pickle=False) as saved:
-            note = json.loads(saved["note"].tobytes())
-            for i, variable in enumerate(_variables(network)):
-                variable.assign(saved[f"variable_{i}"])
-            best = [saved[f"best_{i}"] for i in range(len(network.variables))] if note["best_epoch"] is not None else []
-        history = [Epoch(**epoch) for epoch in note["history"]]
-        return Progress(history, note["best_epoch"], best, Spent(**note["spent"]))
+        targets = _variables(network)
+        try:
+            with np.load(self.path, allow_pickle=False) as saved:
+                note = json.loads(saved["note"].tobytes())
+                values = [_shaped(saved[f"variable_{i}"], variable) for i, variable in enumerate(targets)]
+                bests = 0 if note["best_epoch"] is None else len(network.variables)
+                best = [saved[f"best_{i}"] for i in range(bests)]
+            history = [Epoch(**epoch) for epoch in note["history"]]
+            progress = Progress(history, note["best_epoch"], best, Spent(**note["spent"]))
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise BackupError(f"{self.path}: damaged ({reason}); remove it, and the training starts anew") from error
+        for variable, value in zip(targets, values, strict=True):
+            variable.assign(value)
+        return progress
+
+
+def _shaped(value: np.ndarray, variable: keras.Variable) -> np.ndarray:
+    if value.shape != tuple(variable.shape):
+        raise ValueError(f"{variable.path} has the shape {value.shape}, not {tuple(variable.shape)}")
+    return value
 
 
 def variables(network: keras.Model) -> list[np.ndarray]:

@@ -96,7 +96,7 @@ class Batches(keras.utils.PyDataset):
             augment: needs a seed.
             weights: float32 [7], the say of each label in the loss.
             side: height and width of the faces that come, in pixels; by default those of the data.
-            at_least: a last batch of fewer faces is left out, so that each of several devices gets one.
+            at_least: a last batch of fewer faces is left out, so that each of several devices gets some.
         """
         super().__init__(workers=AHEAD)
         self._data, self._batch_size, self._seed, self._weights = data, batch_size, seed, weights

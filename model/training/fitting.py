@@ -4,7 +4,7 @@ import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from model.devices import keep_freed_memory, sum_nothing
 from model.labels import LABELS
 from model.networks import at_side
 from model.training.augmentation import Augmentation
-from model.training.backup import Backup, Epoch, Progress
+from model.training.backup import Backup, BackupError, Epoch, Progress
 from model.training.batches import Batches, Labelled, label_weights
 from model.training.cost import Spent
 from model.training.ghosts import in_parts
@@ -21,6 +21,9 @@ from model.training.growth import WHOLE, Growth
 from model.training.losses import CROSSENTROPY, Objective
 from model.training.optimizers import Recipe
 from model.training.voting import WithVotes, label_accuracy, with_votes
+
+NORMALIZED: Final = 2
+"""Fewest faces that are normalized together: of one alone, batch normalization after a dense layer makes a constant."""
 
 _VALIDATED = 256
 """Faces to a forward pass of validation; it bounds the memory."""
@@ -83,7 +86,8 @@ def fit(
         devices: how many share each batch; faces that are too few for all of them wait for another epoch.
 
     Raises:
-        TrainingError: the loss is not a finite number, the devices can't share a batch, or the faces start too small.
+        TrainingError: the loss is not a finite number, the devices or parts can't share a batch, the faces start too
+            small, or the backup is damaged.
     """
     feed = _Feed(train, validation, fitting, network.input_shape[1], devices)
     network = network if train.votes is None else with_votes(network, train.votes.shape[1])
@@ -113,6 +117,12 @@ class _Feed:
             )
         self._train, self._validation, self._fitting = train, validation, fitting
         self._side, self._shares = side, max(devices, fitting.parts(devices))
+        for what, faces, each in (("training", train, NORMALIZED), ("validation", validation, 1)):
+            if len(faces) < each * self._shares:
+                raise TrainingError(
+                    f"{len(faces)} {what} faces are too few for {self._shares} devices or parts of a batch, {each} "
+                    "for each: bring more of them, or use fewer devices or a larger train.ghost_batch"
+                )
         self._weights = label_weights(fitting.class_weights, train.labels, fitting.class_beta)
 
     def training(self, epoch: int) -> Batches:
@@ -125,7 +135,7 @@ class _Feed:
             augment=fitting.augment,
             weights=self._weights,
             side=fitting.growth.side(epoch, fitting.epochs, self._side),
-            at_least=self._shares,
+            at_least=NORMALIZED * self._shares,
         )
 
     def validation(self, side: int) -> Batches:
@@ -179,7 +189,10 @@ def sized(network: keras.Model, side: int) -> keras.Model:
 
 
 def _resume(network: keras.Model, backup: Backup | None, watch: Watch) -> Progress:
-    progress = backup.load(network) if backup else Progress()
+    try:
+        progress = backup.load(network) if backup else Progress()
+    except BackupError as error:
+        raise TrainingError(str(error)) from error
     for index, figures in enumerate(progress.history):
         watch.epoch(index, figures)
     return progress

@@ -1,8 +1,13 @@
 """The one kind of error that a user is meant to read, and how a step ends with it."""
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
+from typing import Final
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What a disk says that takes no more."""
 
 
 class UserError(Exception):
@@ -10,7 +15,7 @@ class UserError(Exception):
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Make `main` end with exit status 1 and the sentence alone where it raises `UserError`.
+    """Make `main` end with exit status 1 and a sentence alone where it raises `UserError`, or the disk takes no more.
 
     Every other exception keeps its traceback: it is a fault of ours, not of the user's input.
     """
@@ -21,5 +26,10 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             main()
         except UserError as error:
             sys.exit(f"error: {error}")
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            sys.exit(f"error: {where}{error.strerror}; make room, and start the same command again")
 
     return run

@@ -3,16 +3,9 @@
 `main()` of a step reads the whole file once and hands each function the section that it needs.
 """
 
-import copy
-import difflib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-
-from tasks.common.errors import UserError, command
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -77,7 +70,7 @@ class Validate(Section):
     class_drift: Share
     """Total variation: share of the faces that would need another label to match FER2013's class shares."""
     critical: list[Threshold]
-    """Which of these stop the pipeline where they are not kept; the others warn."""
+    """Which of these stop the pipeline where they are not kept, beside the first three; the others warn."""
 
 
 class SplitParams(Section):
@@ -103,14 +96,14 @@ class SplitParams(Section):
 class Model(Section):
     """The network; null stands for the network's own value."""
 
-    name: Literal["compact", "capstone"]
+    name: Literal["compact", "capstone", "vgg"]
     """A name of `model.networks.NETWORKS`."""
     filters: Annotated[list[Positive], Field(min_length=1)] | None
-    """Filters of each convolution (`capstone`) or stage (`compact`)."""
+    """Filters of each convolution (`capstone`) or stage (`compact`, `vgg`)."""
     kernel_sizes: Annotated[list[Positive], Field(min_length=1)] | None
-    """Kernel size of each convolution (`capstone`) or stage (`compact`)."""
+    """Kernel size of each convolution (`capstone`) or stage (`compact`, `vgg`)."""
     blocks: Annotated[list[Positive], Field(min_length=1)] | None
-    """Residual blocks of each stage (`compact`)."""
+    """Residual blocks (`compact`) or convolutions (`vgg`) of each stage."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None
     l2: Annotated[float, Field(ge=0)]
     """Factor of the squared kernels in the loss."""
@@ -134,10 +127,12 @@ class Train(Section):
     """Height and width of the faces in the first epoch, in pixels; null leaves them whole all along."""
     growth: Share
     """Share of the epochs after which they are whole; in the last one they are so in any case (Tan & Le 2021)."""
-    batch_size: Positive
-    ghost_batch: Positive | None
-    """Faces of a batch that are normalized together, by their own mean and variance (Hoffer et al. 2017); null: all of
-    them. A CPU's cores compute such parts side by side. Several GPUs normalize each its own in any case."""
+    batch_size: Annotated[int, Field(ge=2)]
+    ghost_batch: Annotated[int, Field(ge=2)] | None
+    """Fewest faces of a batch that are normalized together, by their own mean and variance (Hoffer et al. 2017): the
+    batch has as many even parts as that allows; null, or more than the batch has: one. An epoch's last batch, which has
+    fewer faces, has as many parts. A CPU's cores compute them side by side. Several GPUs normalize each its own in any
+    case."""
     optimizer: Literal["adam", "adamw", "sgd", "momentum", "nesterov", "muon"]
     learning_rate: Annotated[float, Field(gt=0)]
     """The highest rate of the schedule."""
@@ -184,7 +179,7 @@ class Augment(Section):
     erasing: Share
     """Chance that a rectangle of the face is replaced by noise (Zhong et al. 2017)."""
     erasing_area: Annotated[float, Field(gt=0, le=0.5)]
-    """Largest rectangle, as a share of the face."""
+    """Largest rectangle, as a share of the face; the smallest is 0.02, or this where it is less."""
     mixup: Annotated[float, Field(ge=0, le=10)]
     """Alpha of the Beta distribution that gives a face's share in its mixture; 0 mixes none (Zhang et al. 2018)."""
 
@@ -260,88 +255,3 @@ class Params(Section):
     augment: Augment
     evaluate: Evaluate
     gate: Gate
-
-
-def load_params(path: Path) -> Params:
-    """Read and check the whole file.
-
-    Raises:
-        UserError: there is no such file, it is no YAML, or a name or value in it is wrong; the sentence gives the
-            parameter, what was found and, for an unknown name, the nearest right one.
-    """
-    return check_params(read_values(path), str(path))
-
-
-def read_values(path: Path) -> Any:
-    """Return the parsed content of a parameter file, unchecked.
-
-    Raises:
-        UserError: there is no such file, or it is no YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; run from the root of the repository") from error
-    except (
-        yaml.YAMLError,
-        ValueError,
-        RecursionError,
-    ) as error:  # the latter of bytes, dates and brackets that are none
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-
-
-def changed(params: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of `params.yaml` with some of its parameters, such as `train.epochs`, set anew."""
-    content = copy.deepcopy(dict(params))
-    for name, value in settings.items():
-        *sections, last = name.split(".")
-        section = content
-        for one in sections:
-            section = section.setdefault(one, {})
-            if not isinstance(section, dict):
-                raise UserError(f"{name} is not a parameter; {one} has no parts")
-        section[last] = value
-    return content
-
-
-def check_params(values: Any, where: str) -> Params:
-    """Check the parsed content of a parameter file; `where` names it in the sentence of a UserError."""
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        # An unknown name explains the missing one that it was meant to be.
-        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-        raise UserError(f"{where}: {_sentence(faults[0], values)}") from error
-
-
-def _sentence(fault: Any, values: Any) -> str:
-    steps = [str(step) for step in fault["loc"]]
-    name = ".".join(steps)
-    if fault["type"] == "extra_forbidden":
-        known = _names(steps[:-1])
-        near = difflib.get_close_matches(steps[-1], known, n=1, cutoff=0.5)
-        full = ".".join([*steps[:-1], *near])
-        meant = f"did you mean {full}?" if near else f"expected one of {', '.join(known)}"
-        return f"{name} is not a parameter; {meant}"
-    if fault["type"] == "missing":
-        return f"{name} is missing; add it (tasks/common/params.py describes it)"
-    return f"{name}: found {fault['input']!r}; {fault['msg'][:1].lower()}{fault['msg'][1:]}"
-
-
-def _names(steps: list[str]) -> list[str]:
-    """Return the right names inside the section that `steps` leads to."""
-    section: type[BaseModel] = Params
-    for step in steps:
-        field = next(f for n, f in section.model_fields.items() if step in (n, f.alias))
-        candidates = [field.annotation, *get_args(field.annotation)]
-        section = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return [field.alias or name for name, field in section.model_fields.items()]
-
-
-@command
-def main() -> None:
-    load_params(Path("params.yaml"))
-
-
-if __name__ == "__main__":
-    main()

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
-
-import psutil
+from typing import TYPE_CHECKING, Final
 
 from tasks.common.errors import UserError
+
+if TYPE_CHECKING:
+    import psutil
 
 SHELLS: Final = frozenset({"sh", "ash", "dash", "bash", "zsh", "ksh", "fish"})
 
@@ -51,13 +52,15 @@ def end_with_dvc() -> None:
         threading.Thread(target=_end_after, args=(_starter(),), daemon=True).start()
 
 
-def _starter() -> psutil.Process | None:
+def _starter() -> "psutil.Process | None":
     """Return the nearest ancestor that is no shell: some shells stay between DVC and its stage, and outlive DVC."""
+    import psutil  # noqa: PLC0415 - only where DVC is there; a machine without it trains too
+
     return next((process for process in psutil.Process().parents() if process.name() not in SHELLS), None)
 
 
-def _end_after(process: psutil.Process | None) -> None:
-    while process and process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+def _end_after(process: "psutil.Process | None") -> None:
+    while process and process.is_running() and process.status() != "zombie":
         time.sleep(0.5)
     os._exit(1)
 

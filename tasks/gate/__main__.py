@@ -13,8 +13,9 @@ from tasks.common import paths
 from tasks.common.console import console, say
 from tasks.common.errors import UserError, command
 from tasks.common.files import sha256
-from tasks.common.params import SplitParams, load_params
+from tasks.common.params import SplitParams
 from tasks.common.provenance import read_provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import read_faces, read_predictions, read_split
 from tasks.gate.baselines import read_baselines
 from tasks.gate.fitting import division
@@ -85,7 +86,7 @@ def show(verdict: Verdict) -> None:
         style = _STYLES.get(check.outcome, "dim")
         table.add_row(check.name, f"[{style}]{check.outcome}[/]", _said(check.figure), _said(check.threshold))
     console.print(table)
-    against = f" (against {verdict.baseline})" if verdict.baseline else ""
+    against = f" (against {verdict.baseline_name})" if verdict.baseline_name else ""
     say(f"verdict: {verdict.verdict}{against}")
     for reason in verdict.reasons:
         say(f"- {reason}")

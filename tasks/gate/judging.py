@@ -168,7 +168,7 @@ def _verdict(
         hashes += (Hash(of="baseline", sha256=baseline.sha256),)
     return Verdict(
         verdict=decision,
-        baseline=None if baseline is None else baseline.record.name,
+        baseline_name=None if baseline is None else baseline.record.name,
         synthetic=evidence.provenance.synthetic,
         reasons=(*reasons, *said),
         checks=tuple(checks),

@@ -16,8 +16,9 @@ from scipy.special import softmax
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
-from tasks.common.params import Gate, load_params
+from tasks.common.params import Gate
 from tasks.common.provenance import read_provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import Faces, Predictions, Split, read_faces, read_split
 from tasks.gate.baselines import Record, figures, write_baseline
 from tasks.gate.fitting import dataset, division

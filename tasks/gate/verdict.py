@@ -51,8 +51,8 @@ class Verdict(_Frozen):
     """
 
     verdict: Decision
-    baseline: str | None
-    """Name of the baseline compared with; None where none fits."""
+    baseline_name: str | None
+    """Of the baseline compared with; None where none fits. `baseline` is a column already: what the gate depends on."""
     synthetic: bool
     reasons: tuple[str, ...]
     checks: tuple[Check, ...]

@@ -139,7 +139,7 @@ def _estimate(scores: Scores | None, name: str) -> str:
 
 def _verdict(verdict: Verdict) -> str:
     reasons = "\n".join(f"- {reason}" for reason in verdict.reasons)
-    return f"## Verdict\n\n*{verdict.verdict}*, held against {verdict.baseline or 'no baseline'}:\n\n{reasons}"
+    return f"## Verdict\n\n*{verdict.verdict}*, held against {verdict.baseline_name or 'no baseline'}:\n\n{reasons}"
 
 
 def _limits() -> str:

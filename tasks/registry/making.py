@@ -12,8 +12,8 @@ from model.predicting import NetworkError, load_network, predict
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.files import write_json, write_text
-from tasks.common.params import load_params
 from tasks.common.provenance import read_provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import Faces, read_faces, read_split
 from tasks.gate.fitting import division
 from tasks.gate.verdict import read_verdict

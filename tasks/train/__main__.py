@@ -12,8 +12,9 @@ from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
 from tasks.common.files import replacing, write_json
-from tasks.common.params import Params, Train, load_params
+from tasks.common.params import Params, Train
 from tasks.common.processes import end_with_dvc, exclusive
+from tasks.common.reading import load_params
 from tasks.common.tables import read_faces, read_split
 from tasks.train.learning import Trained, device_for, identity, prove, run_key, summary, train_network
 from tasks.train.showing import shown

@@ -5,9 +5,9 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, ValidationError
 
 from model.training.backup import Epoch
 from tasks.common.errors import UserError
@@ -19,12 +19,27 @@ PARAMS: Final = Path("params.yaml")
 METRICS: Final = Path("metrics.json")
 
 
+Number = Annotated[int | float, AllowInfNan(False)]
+
+
+def _having(*names: str) -> AfterValidator:
+    """Return what refuses a mapping that lacks one of these names."""
+
+    def check(values: dict[str, Any]) -> dict[str, Any]:
+        if missing := [name for name in names if name not in values]:
+            raise ValueError(f"found no {', '.join(missing)}")
+        return values
+
+    return AfterValidator(check)
+
+
 class Run(BaseModel):
     """The content of `metrics.json`.
 
     Attributes:
         identity: of `tasks.train.learning.identity`.
         model_sha256: of `model.keras`.
+        history_sha256: of `history.csv`.
         training: the content of `metrics/training.json`.
         cost: the content of `metrics/cost.json`.
     """
@@ -33,15 +48,17 @@ class Run(BaseModel):
 
     identity: dict[str, str]
     model_sha256: str
-    training: dict[str, int | float]
-    cost: dict[str, int | float | str]
+    history_sha256: str
+    training: Annotated[dict[str, Number], _having("epochs", "best_epoch", "val_loss", "val_accuracy", "val_macro_f1")]
+    cost: Annotated[dict[str, Number | str], _having("device", "seconds")]
 
 
 def write_run(
     folder: Path, identity: Mapping[str, str], training: Mapping[str, float], cost: Mapping[str, float | str]
 ) -> None:
-    """Write `metrics.json` beside a network that is there. It is the last file: it says that all is whole."""
-    run = Run(identity=dict(identity), model_sha256=sha256(folder / MODEL), training=dict(training), cost=dict(cost))
+    """Write `metrics.json` beside a network and a history that are there: the last file, it says that all is whole."""
+    hashes = {"model_sha256": sha256(folder / MODEL), "history_sha256": sha256(folder / HISTORY)}
+    run = Run(identity=dict(identity), **hashes, training=dict(training), cost=dict(cost))
     write_json(folder / METRICS, run.model_dump())
 
 
@@ -60,8 +77,9 @@ def read_run(folder: Path) -> Run:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise UserError(f"{folder / METRICS}: {where}: {first['msg']}; copy the folder again") from error
-    if sha256(folder / MODEL) != run.model_sha256:
-        raise UserError(f"{folder / MODEL}: not the network that {METRICS} was written for; copy the folder again")
+    for name, what, written in ((MODEL, "network", run.model_sha256), (HISTORY, "history", run.history_sha256)):
+        if sha256(folder / name) != written:
+            raise UserError(f"{folder / name}: not the {what} that {METRICS} was written for; copy the folder again")
     return run
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from model.labels import LABELS
 from model.training.batches import Labelled, one_hot
 from tasks.common import paths
 from tasks.common.errors import UserError
@@ -17,7 +18,8 @@ def labelled(faces: Faces, split: Split, subset: str, how: Train | None = None) 
     Those that validate have their labels alone: `how` is for those that train.
 
     Raises:
-        UserError: the split is not of these faces, the subset is empty, or it has no votes to give them a share.
+        UserError: the split is not of these faces, the subset is empty, a label is none, or it has no votes to give
+            them a share.
     """
     if not (len(split.row) == len(faces) and (split.row == faces.row).all()):
         raise UserError(f"{paths.SPLIT}: its rows are not those of {paths.FACES}; run `dvc repro split`")
@@ -25,6 +27,11 @@ def labelled(faces: Faces, split: Split, subset: str, how: Train | None = None) 
     if not len(index):
         raise UserError(f"{paths.SPLIT}: the {subset} subset is empty; look at split in {paths.PARAMS}")
     own = faces.take(index)
+    if own.emotion.min() < 0 or own.emotion.max() >= len(LABELS):
+        found = own.emotion[(own.emotion < 0) | (own.emotion >= len(LABELS))][0]
+        raise UserError(
+            f"{paths.FACES}: found the label {found}, expected 0 to {len(LABELS) - 1}; ingest the data again"
+        )
     targets = soft_targets(own, how.vote_share) if how and how.vote_share else None
     return Labelled(own.pixels, own.emotion, targets, vote_shares(own) if how and how.vote_weight else None)
 

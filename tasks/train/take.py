@@ -11,7 +11,7 @@ from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import command
 from tasks.common.files import replacing, write_json
-from tasks.common.params import load_params
+from tasks.common.reading import load_params
 from tasks.common.tables import read_faces, read_split
 from tasks.train import handover
 from tasks.train.learning import identity

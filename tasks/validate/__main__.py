@@ -6,9 +6,9 @@ from typing import Any
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
 from tasks.common.files import write_json, write_text
-from tasks.common.params import load_params
 from tasks.common.paths import FACES, PARAMS, PROVENANCE, VALIDATION, VALIDATION_REPORT
 from tasks.common.provenance import read_provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import read_faces
 from tasks.duplicates import find_copies
 from tasks.validate.expectations import Outcome, run, suite

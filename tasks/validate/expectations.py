@@ -137,7 +137,7 @@ def _table(params: Validate) -> Iterator[Check]:
     yield _check(
         "row_count",
         "critical",
-        f"at least {params.min_rows:,} faces",
+        f"at least {params.min_rows:,} faces (validate.min_rows)",
         gxe.ExpectTableRowCountToBeBetween,
         min_value=params.min_rows,
     )
@@ -166,7 +166,7 @@ def _pixels(params: Validate) -> Iterator[Check]:
     yield _check(
         "face_bytes",
         "critical",
-        f"every face has {side} x {side} = {side * side:,} bytes",
+        f"every face has {side} x {side} = {side * side:,} bytes (validate.face_size)",
         gxe.ExpectColumnValuesToBeInSet,
         column="pixel_bytes",
         value_set=[side * side],
@@ -193,7 +193,7 @@ def _classes(params: Validate) -> Iterator[Check]:
     yield _check(
         "class_counts",
         "critical",
-        f"every Usage part has at least {params.min_class_faces:,} of each label",
+        f"every Usage part has at least {params.min_class_faces:,} of each label (validate.min_class_faces)",
         gxe.ExpectColumnValuesToBeBetween,
         frame="parts",
         column="count",

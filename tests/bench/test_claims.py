@@ -6,7 +6,7 @@ import pytest
 from bench.claims import Claim, read_claims, table
 from tasks.common import paths
 from tasks.common.errors import UserError
-from tasks.common.params import load_params
+from tasks.common.reading import load_params
 from tests.conftest import ROOT
 
 PRIVATE = np.arange(35_887 - 3_589, 35_887, dtype=np.int32)

@@ -105,7 +105,11 @@ def test_a_run_of_another_machine_becomes_an_experiment_like_any_other(workspace
 
 
 def test_the_folder_of_a_training_is_not_trained_in_again(workspace, trained):
-    assert "this training is done" in elsewhere(workspace, trained, *CHANGED).communicate()[0]
+    before = (trained / "test.parquet").read_bytes()
+    assert elsewhere(workspace, trained, *CHANGED).communicate()[0].endswith("far: this training is done\n")
+    (trained / "test.parquet").unlink()
+    assert elsewhere(workspace, trained, *CHANGED).communicate()[0].endswith("its network has predicted anew\n")
+    assert (trained / "test.parquet").read_bytes() == before
     said = elsewhere(workspace, trained, "train.epochs=2").communicate()[0]
     assert said.splitlines()[-1].endswith("far: it holds another training; name another folder")
     said = elsewhere(workspace, trained, "train.epohcs=2").communicate()[0]

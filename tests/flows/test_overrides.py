@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.gpu import settings_of
 from flows.overrides import KEPT, check_overrides, overridden
 from tasks.common.errors import UserError
+from tasks.common.reading import load_params
 from tests.conftest import ROOT
 
 
@@ -51,6 +53,14 @@ def test_values_are_read_as_dvc_reads_them(root):
     assert values["model"]["filters"] == [8, 16]
     assert values["train"]["schedule"] == "cosine"
     assert values["augment"]["flip"] is False
+
+
+@pytest.mark.parametrize("value", ["1e-05", "0.00001", "1.0e-5", "1E-5"])
+def test_a_small_number_is_one_however_it_is_written(root, value):
+    check_overrides(root, [f"train.learning_rate={value}"])
+    with overridden(root, [f"train.learning_rate={value}"]):
+        assert load_params(root / "params.yaml").train.learning_rate == 1e-5
+    assert settings_of([f"train.learning_rate={value}"]) == {"train.learning_rate": 1e-5}
 
 
 def test_after_a_run_the_parameters_are_byte_for_byte_what_they_were(root):

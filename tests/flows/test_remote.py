@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from flows.remote import lost
 from tasks.common import paths
 from tasks.common.tables import read_faces
 from tests.flows.conftest import Server
@@ -71,6 +72,25 @@ def test_a_kill_leaves_no_address_that_was_not_proved(workspace, tmp_path, seen)
 def test_a_shared_folder_is_a_remote(workspace, tmp_path):
     assert "and equal" in set_remote(workspace, str(tmp_path / "shared"))
     assert (tmp_path / "shared" / "files").is_dir()
+
+
+def test_a_remote_can_be_set_while_a_stage_waits_to_be_run_again(workspace, tmp_path):
+    """As the gate does after a promotion, whose baseline it has not seen."""
+    shutil.copy(workspace / "baseline" / "capstone.json", workspace / "baseline" / "next.json")
+    assert "modified:           baseline" in run(workspace, "dvc", "status")
+    assert "and equal" in set_remote(workspace, str(tmp_path / "shared"))
+
+
+@pytest.mark.parametrize(
+    ("status", "named"),
+    [
+        ({}, []),
+        ({"gate": [{"changed deps": {"baseline": "modified"}}]}, []),
+        ({"train": [{"changed outs": {"outputs/model.keras": "deleted"}}, "always changed"]}, ["outputs/model.keras"]),
+    ],
+)
+def test_what_did_not_come_back_as_it_was_is_named(status, named):
+    assert lost(status) == named
 
 
 def left_behind(workspace: Path, server: Server, store: Any, bucket: str) -> Iterator[tuple[str, bytes]]:

@@ -187,7 +187,7 @@ def test_a_server_that_does_not_answer_is_named(workspace, monkeypatch):
 )
 def test_a_run_ends_as_the_gate_says_with_its_sentences(decision: Decision, type_: str, name: str):
     verdict = Verdict(
-        verdict=decision, baseline=None, synthetic=True, reasons=("first reason", "second"), checks=(), hashes=()
+        verdict=decision, baseline_name=None, synthetic=True, reasons=("first reason", "second"), checks=(), hashes=()
     )
     state = end_of(verdict)
     assert (state.type.name, state.name, state.message) == (type_, name, "first reason\nsecond")

@@ -32,7 +32,7 @@ def test_the_best_of_a_sweep_becomes_the_baseline_that_the_next_run_is_held_agai
     assert status == 0, said
     run(workspace, "dvc", "exp", "apply", "short-learnt")
     verdict = json.loads((workspace / paths.VERDICT).read_text())
-    assert (verdict["verdict"], verdict["baseline"]) == ("promote", "start")
+    assert (verdict["verdict"], verdict["baseline_name"]) == ("promote", "start")
     assert "tagged: facial-emotion@v1.0.0" in run(workspace, "python", "-m", "flows.promote")
     promoted = yaml.safe_load(run(workspace, "git", "show", "facial-emotion@v1.0.0:params.yaml"))
     assert promoted["train"]["epochs"] == 5
@@ -42,7 +42,7 @@ def test_the_best_of_a_sweep_becomes_the_baseline_that_the_next_run_is_held_agai
     run(workspace, "python", "-m", "flows.train", "-S", "evaluate.flip=false", "--experiment", "next")
     verdict = json.loads((workspace / paths.VERDICT).read_text())
     checks = {check["name"]: check for check in verdict["checks"]}
-    assert verdict["baseline"] == "v1"
+    assert verdict["baseline_name"] == "v1"
     assert "faces are right that v1 has wrong" in checks["McNemar's p"]["sentence"]
 
 

@@ -61,6 +61,12 @@ def test_weights_that_fit_one_size_alone_are_refused_at_another():
         at_side(build("capstone"), 96)
 
 
+def test_a_face_too_small_for_the_capstones_network_is_refused_in_a_sentence():
+    assert build("capstone", side=32).input_shape == (None, 32, 32)
+    with pytest.raises(ValueError, match=r"^capstone needs faces of at least 32 pixels, found 31$"):
+        build("capstone", side=31)
+
+
 def test_compact_sees_the_same_face_whatever_its_brightness_and_contrast():
     network = build("compact")
     face = np.random.default_rng(1).integers(40, 80, (1, 48, 48), dtype=np.uint8)

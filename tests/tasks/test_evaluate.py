@@ -11,8 +11,8 @@ from model.labels import LABELS
 from tasks import evaluate
 from tasks.common import paths
 from tasks.common.errors import UserError
-from tasks.common.params import load_params
 from tasks.common.provenance import Provenance, write_provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import Faces, Predictions, Split, read_predictions, write_faces, write_split
 from tasks.scoring.evaluation import Cost, read_evaluation, write_headlines
 from tasks.scoring.scores import HEADLINES

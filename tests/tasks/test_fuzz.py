@@ -14,8 +14,8 @@ from model.networks import build, with_probabilities
 from model.predicting import NetworkError, load_network
 from model.training.saving import save_network
 from tasks.common.errors import UserError
-from tasks.common.params import load_params
 from tasks.common.provenance import Provenance, read_provenance, write_provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import (
     VOTES,
     Predictions,

@@ -9,8 +9,9 @@ from sklearn.model_selection import train_test_split
 
 from tasks import split as step
 from tasks.common.errors import UserError
-from tasks.common.params import SplitParams, load_params
+from tasks.common.params import SplitParams
 from tasks.common.paths import FACES, PARAMS, SPLIT
+from tasks.common.reading import load_params
 from tasks.common.tables import SUBSETS, USAGES, Faces, Split, read_split, write_faces
 from tasks.duplicates import find_copies
 from tasks.split import split

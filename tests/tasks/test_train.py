@@ -20,7 +20,8 @@ from model.labels import LABELS
 from model.predicting import load_network, predict
 from tasks.common import paths
 from tasks.common.errors import UserError
-from tasks.common.params import Params, check_params
+from tasks.common.params import Params
+from tasks.common.reading import check_params
 from tasks.common.tables import VOTES, Faces, Split, read_faces, read_split, write_faces, write_split
 from tasks.train.learning import identity, run_key
 from tasks.train.subsets import labelled, soft_targets, vote_shares

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from model.labels import LABELS
-from tasks.common.params import Params, load_params
+from tasks.common.params import Params
 from tasks.common.paths import FACES, PARAMS, PROVENANCE, VALIDATION, VALIDATION_REPORT
 from tasks.common.provenance import LeftOut, Provenance, write_provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import Faces, write_faces
 from tasks.duplicates import find_copies
 from tasks.validate.__main__ import main

@@ -34,7 +34,7 @@ def evaluate(flip):
     interval = {"value": scores["accuracy"], "low": scores["accuracy"] - 0.02, "high": scores["accuracy"] + 0.02}
     write("outputs/evaluation.json", {"whole": {"accuracy": interval}})
 def gate():
-    write("metrics/verdict.json", {"verdict": "reject", "baseline": None, "synthetic": True, "reasons": []})
+    write("metrics/verdict.json", {"verdict": "reject", "baseline_name": None, "synthetic": True, "reasons": []})
 globals()[sys.argv[1]](**params.get(sys.argv[1], {}))
 """
 

@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 
 from model.networks import build
 from model.training.augmentation import Augmentation
-from model.training.backup import Backup, Epoch
+from model.training.backup import Backup, BackupError, Epoch
 from model.training.batches import Batches, Labelled, balanced_weights, effective_weights, label_weights
 from model.training.canary import prove_learning
 from model.training.fitting import Fitting, TrainingError, Watch, fit, macro_f1
@@ -330,3 +330,49 @@ def test_equal_networks_are_saved_as_equal_bytes_and_load_again(tmp_path):
     assert (tmp_path / "first.keras").read_bytes() == (tmp_path / "second.keras").read_bytes()
     loaded = keras.saving.load_model(tmp_path / "first.keras", compile=False, safe_mode=True)
     np.testing.assert_array_equal(loaded.predict(faces, verbose=0), network.predict(faces, verbose=0))
+
+
+def damaged(content):
+    """Yield what may become of a backup's bytes, each with a name."""
+    yield "empty", b""
+    yield "cut", content[: len(content) // 2]
+    yield "text", b"no network"
+    rng = np.random.default_rng(0)
+    for index in rng.integers(0, len(content), 40):
+        yield f"byte {index}", content[:index] + bytes([content[index] ^ 0x55]) + content[index + 1 :]
+
+
+def test_a_damaged_backup_is_refused_in_a_sentence_and_never_half_loaded(tmp_path):
+    backup = cut_off(recipe(), tmp_path)
+    whole = backup.path.read_bytes()
+    keras.utils.set_random_seed(3)
+    network = build("compact", **TINY)
+    optimizer = recipe().recipe.build(21)
+    optimizer.build(network.trainable_variables)
+    network.compile(optimizer)
+    before = network.get_weights()
+    refused, untouched = {}, []
+    for name, content in damaged(whole):
+        backup.path.write_bytes(content)
+        try:
+            backup.load(network)
+        except BackupError as error:
+            refused[name] = str(error)
+            untouched.append(
+                all((one == other).all() for one, other in zip(network.get_weights(), before, strict=True))
+            )
+        else:  # a byte that says nothing, such as a date in the archive
+            network.set_weights(before)
+    assert len(refused) > 30
+    assert {"empty", "cut", "text"} <= set(refused)
+    assert all(sentence.startswith(f"{backup.path}: damaged (") for sentence in refused.values())
+    assert all(untouched)
+    backup.path.write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"state\.npz: damaged \(.*\); remove it, and the training starts anew$"):
+        trained(recipe(), backup=backup)
+
+
+def test_a_backup_of_another_network_is_refused(tmp_path):
+    backup = cut_off(recipe(), tmp_path)
+    with pytest.raises(TrainingError, match=r"state\.npz: damaged \("):
+        fit(build("compact", filters=[5], kernel_sizes=[3]), bars(112), bars(56), recipe(), backup=backup)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from model.networks import build
-from model.training.fitting import Fitting
+from model.training.fitting import Fitting, TrainingError, fit
 from model.training.ghosts import in_parts
 from model.training.optimizers import Recipe
 from tests.model.training.test_fitting import bars, cut_off, recipe, trained
@@ -84,3 +84,15 @@ def test_a_training_in_parts_learns_and_ends_the_same_after_a_cut(tmp_path):
 def test_a_batch_has_as_many_parts_as_ghosts_fit_in_and_one_for_each_of_several_devices(batch, ghost, devices, parts):
     fitting = Fitting(Recipe("sgd", 0.1), 1, batch, 0, recipe().augment, ghost_batch=ghost)
     assert fitting.parts(devices) == parts
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "sentence"),
+    [
+        (7, 16, "7 training faces are too few for 4 devices or parts of a batch, 2 for each: "),
+        (16, 3, "3 validation faces are too few for 4 devices or parts of a batch, 1 for each: "),
+    ],
+)
+def test_too_few_faces_for_the_parts_are_refused_in_a_sentence(network, train, validation, sentence):
+    with pytest.raises(TrainingError, match=f"^{sentence}"):
+        fit(network, bars(train), bars(validation), recipe(ghost_batch=4))

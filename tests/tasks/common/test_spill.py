@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks.common import spill
-from tasks.common.params import load_params
+from tasks.common.reading import load_params
 from tasks.common.tables import Faces, read_faces, write_faces
 from tasks.duplicates import find_copies
 from tasks.ingest.registry import read_source

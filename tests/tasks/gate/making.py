@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from model.labels import LABELS
-from tasks.common.params import Gate, SplitParams, load_params
+from tasks.common.params import Gate, SplitParams
 from tasks.common.provenance import Provenance
+from tasks.common.reading import load_params
 from tasks.common.tables import Faces, Predictions, Split
 from tasks.gate.baselines import Baseline, Record, figures
 from tasks.gate.fitting import dataset, division

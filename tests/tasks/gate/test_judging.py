@@ -35,7 +35,7 @@ def with_predictions(evidence: Evidence, **changes: np.ndarray) -> Evidence:
 
 def test_a_better_candidate_is_promoted(better: Evidence) -> None:
     judged = verdict(better)
-    assert (judged.verdict, judged.baseline, judged.synthetic) == ("promote", "old", False)
+    assert (judged.verdict, judged.baseline_name, judged.synthetic) == ("promote", "old", False)
     assert "The accuracy is 0.7" in judged.reasons[0]
     assert {c.outcome for c in judged.checks} <= {"pass", "warning", "not applicable"}
     assert [h.of for h in judged.hashes] == ["baseline"]
@@ -245,7 +245,7 @@ def test_other_data_are_not_comparable(better: Evidence) -> None:
     faces = replace(better.faces, emotion=emotion)
     provenance = better.provenance.model_copy(update={"fingerprint": faces.fingerprint(), "source": "others.csv"})
     judged = verdict(replace(better, faces=faces, provenance=provenance))
-    assert (judged.verdict, judged.baseline) == ("not comparable", None)
+    assert (judged.verdict, judged.baseline_name) == ("not comparable", None)
     assert judged.reasons[1].startswith("old does not fit: it was measured on made-up (880 real faces)")
 
 
@@ -276,7 +276,7 @@ def test_drawn_faces_are_called_so(random: np.random.Generator) -> None:
 def test_of_two_baselines_the_one_with_predictions_is_taken(better: Evidence) -> None:
     strong = baseline(better, better.predictions.label.astype(int), name="strong", summary=True)
     judged = verdict(replace(better, baselines=(strong, *better.baselines)))
-    assert judged.baseline == "old"
+    assert judged.baseline_name == "old"
     assert judged.reasons[0].startswith("2 baselines fit (strong, old): old is taken")
 
 

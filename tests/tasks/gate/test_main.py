@@ -119,7 +119,7 @@ def test_the_verdict_names_what_it_speaks_of(tmp_path: Path, better: Evidence, c
     assert SYNTHETIC in verdict.reasons
     # DVC makes columns of scalars and of nested mappings, not of lists.
     columns = [name for name, value in json.loads(first).items() if not isinstance(value, list)]
-    assert columns == ["verdict", "baseline", "synthetic"]
+    assert columns == ["verdict", "baseline_name", "synthetic"]
     call(main)
     assert (tmp_path / paths.VERDICT).read_bytes() == first
 
@@ -160,6 +160,6 @@ def test_linear_makes_a_baseline_that_fits(tmp_path: Path, better: Evidence, cal
     assert made.predictions.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
     call(main)
     verdict = read_verdict(tmp_path / paths.VERDICT)
-    assert (verdict.verdict, verdict.baseline) == ("promote", "my-linear"), "the pixels are noise"
+    assert (verdict.verdict, verdict.baseline_name) == ("promote", "my-linear"), "the pixels are noise"
     with pytest.raises(SystemExit, match=r"error: NAME: found '\.\./x'"):
         call(linear.main, "../x")

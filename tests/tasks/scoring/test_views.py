@@ -7,7 +7,7 @@ import pytest
 
 from model.predicting import predict
 from tasks.common import paths
-from tasks.common.params import load_params
+from tasks.common.reading import load_params
 from tasks.scoring.views import views
 from tests.conftest import ROOT
 
