@@ -1,4 +1,4 @@
-"""The lines of a run that its server did not take, because it was away for long: kept, and brought there afterwards.
+"""The lines of a run: without a traceback where a sentence says all, and kept for a server that is away for long.
 
 Prefect tries for about a minute to deliver a batch of lines, and then forgets it.
 """
@@ -14,6 +14,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import LogFilter
 from prefect.logging.handlers import APILogHandler
 
+from flows.stage import StageError
+from tasks.common.errors import UserError
+
 MOST: Final = 50_000
 """Lines that are kept; of more, the last."""
 
@@ -21,6 +24,24 @@ PAGE: Final = 200
 """Most lines that the server gives or takes at once."""
 
 _LOGGERS: Final = ("prefect.flow_runs", "prefect.task_runs")
+
+
+class _Plain(logging.Filter):
+    """Leaves the traceback away that Prefect logs with an error which is a sentence for people."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], UserError | StageError):
+            record.exc_info = record.exc_text = None
+        return True
+
+
+_PLAIN = _Plain()
+
+
+def speak_plainly() -> None:
+    """Have the runs of this process say a sentence alone where one says all; other errors keep their traceback."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_PLAIN)
 
 
 class Kept(APILogHandler):

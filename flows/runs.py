@@ -16,7 +16,7 @@ from flows.experiment import check_name
 from flows.graph import stages_until
 from flows.leash import Leash
 from flows.locks import alone
-from flows.log import kept
+from flows.log import kept, speak_plainly
 from flows.notes import clear
 from flows.overrides import check_overrides
 from flows.server import patiently, wait_for_server
@@ -66,6 +66,7 @@ def refuse(
 @contextmanager
 def workspace(root: Path) -> Iterator[Leash]:
     """Have the workspace for one run alone; after it, wait until the server takes the run's end, and all its lines."""
+    speak_plainly()
     with kept(flow_run.id) as lines:
         try:
             with alone(root / LOCK, "another run in this workspace"), Leash(root) as leash:

@@ -33,6 +33,7 @@ from flows.attempt import Here, Pool, Way, machines
 from flows.choice import best_of, validation
 from flows.leaderboard import compare, read_published
 from flows.locks import AT_ONCE, devices
+from flows.log import speak_plainly
 from flows.made import Asked, check_code, forget, is_there, listed, other_code, refs
 from flows.notify import tell
 from flows.runs import reason
@@ -118,6 +119,7 @@ def tune(sweep: str, pool: bool = False) -> State[None]:
         sweep: name of a file of `sweeps/`.
         pool: by the workers of the pool, not on this machine.
     """
+    speak_plainly()
     root = Path.cwd()
     way = Pool(root) if pool else Here(root)
     way.fetch()
