@@ -22,7 +22,7 @@ import model  # noqa: F401 - before Keras: it sets how it starts
 from model.devices import DeviceError
 from model.predicting import NetworkError, load_network, predict
 from model.training.backup import Backup, Epoch
-from model.training.fitting import TrainingError, Watch
+from model.training.guard import TrainingError, Watch
 from model.training.saving import save_network
 from tasks.common.errors import UserError, command
 from tasks.common.files import replacing, write_text

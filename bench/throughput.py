@@ -49,7 +49,8 @@ def ours(
     from model.networks import build  # noqa: PLC0415
     from model.training.augmentation import Augmentation  # noqa: PLC0415
     from model.training.batches import Labelled  # noqa: PLC0415
-    from model.training.fitting import Fitting, Watch, fit  # noqa: PLC0415
+    from model.training.fitting import Fitting, fit  # noqa: PLC0415
+    from model.training.guard import Watch  # noqa: PLC0415
     from model.training.optimizers import Recipe  # noqa: PLC0415
     from tasks.common.reading import load_params  # noqa: PLC0415
 

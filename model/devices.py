@@ -12,6 +12,7 @@ from typing import Any, Literal
 import keras
 
 import model
+from model.heap import share_one_heap
 
 
 class DeviceError(RuntimeError):
@@ -44,25 +45,30 @@ def set_up(
 ) -> Device:
     """Choose the device and set precision and determinism, before any network is built.
 
-    Memory of a GPU is taken as it is needed. Where there are several GPUs, all of them are used.
+    TensorFlow takes a GPU's memory as it needs it. Where there are several GPUs, all of them are used.
 
     Args:
         device: `auto` takes a GPU where there is one.
         mixed_precision: compute in half precision, weights in float32: on a GPU in float16 with loss scaling, on a CPU
             that has instructions for it in bfloat16. Other CPUs, which would be ten times slower, stay at float32.
-        deterministic: use only kernels whose result is the same in each run.
+        deterministic: use only kernels whose result is the same in each run, PyTorch where it has them.
         parts: in how many parts each batch is computed, as `model.training.ghosts.in_parts` has it. Where there is one
             for each core of a CPU, a core computes a part, and not all cores each operation, of which the small ones
             keep most of them waiting. TensorFlow takes that once a process, before it computes anything.
 
     Raises:
-        DeviceError: `gpu` was asked for and none is found.
+        DeviceError: `gpu` was asked for and none is found, or `cpu` and PyTorch would not keep to it.
     """
+    if deterministic:
+        _repeat_itself()
     gpus = [] if device == "cpu" else _gpus()
     if device == "gpu" and not gpus:
         raise DeviceError(f"train.device is gpu, and {keras.backend.backend()} sees none: {what_is_missing()}")
-    _share_one_heap()
-    _prepare(gpus, deterministic)
+    share_one_heap()
+    if not gpus:
+        _keep_to_cpu()
+    elif keras.backend.backend() == "tensorflow":
+        _take_memory_as_needed(gpus)
     keras.mixed_precision.set_dtype_policy(_policy(gpus) if mixed_precision else "float32")
     if gpus:
         return Device("gpu", len(gpus), _gpu_name(gpus[0]), _spread(gpus))
@@ -152,27 +158,6 @@ def _onednn() -> bool:
     return os.environ["TF_ENABLE_ONEDNN_OPTS"].lower() in ("1", "true")
 
 
-def keep_freed_memory() -> None:
-    """Have glibc keep what is freed for what comes next, where there is a glibc.
-
-    A dataset that comes from Python makes TensorFlow set the opposite: each block above 128 KiB then goes back to the
-    system at once and comes again page by page, filled with zeros, in every step. That took a third of a training.
-    """
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        for most in (1 << 30, 1 << 25):  # older ones refuse more than 32 MiB
-            if libc.mallopt(_MMAP_THRESHOLD, most):
-                break
-        libc.mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
-
-
-def _share_one_heap() -> None:
-    """Have glibc serve all threads from one heap: each would keep one of its own, with what is freed in it."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(_ARENA_MAX, 1)
-
-
 def sum_nothing(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Have an optimizer take the gradients as they are where one device makes them all, and return it.
 
@@ -185,10 +170,6 @@ def sum_nothing(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optim
         if tf.distribute.get_strategy().num_replicas_in_sync == 1:
             optimizer._all_reduce_sum_gradients = list  # of pairs, as they come
     return optimizer
-
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-"""Numbers that glibc's malloc.h gives them."""
 
 
 def what_is_missing() -> str:
@@ -239,20 +220,49 @@ def _gpus() -> list[Any]:
 def _torch_gpus() -> list[str]:
     import torch  # noqa: PLC0415
 
+    if os.environ.get("KERAS_TORCH_DEVICE") == "cpu":
+        return []
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
 
-def _prepare(gpus: list[Any], deterministic: bool) -> None:
-    if keras.backend.backend() != "tensorflow":
-        return
+def _repeat_itself() -> None:
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf  # noqa: PLC0415
+
+            tf.config.experimental.enable_op_determinism()
+        case "jax":  # read when it first looks for devices
+            flags = os.environ.get("XLA_FLAGS", "").split()
+            os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys([*flags, "--xla_gpu_deterministic_ops=true"]))
+        case "torch":
+            import torch  # noqa: PLC0415
+
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _keep_to_cpu() -> None:
+    match keras.backend.backend():
+        case "tensorflow":
+            import tensorflow as tf  # noqa: PLC0415
+
+            tf.config.set_visible_devices([], "GPU")
+        case "jax":
+            import jax  # noqa: PLC0415
+
+            jax.config.update("jax_platforms", "cpu")
+            jax.config.update("jax_default_device", jax.devices("cpu")[0])  # where it has looked for others already
+        case "torch" if _torch_gpus():
+            raise DeviceError(
+                "train.device is cpu, and Keras has PyTorch compute on the GPU: set KERAS_TORCH_DEVICE=cpu"
+            )
+
+
+def _take_memory_as_needed(gpus: list[Any]) -> None:
     import tensorflow as tf  # noqa: PLC0415
 
-    if not gpus:
-        tf.config.set_visible_devices([], "GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()
 
 
 def _spread(gpus: list[Any]) -> Any:

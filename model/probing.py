@@ -16,7 +16,7 @@ from model.devices import set_up
 from model.networks import build
 from model.training.batches import Labelled
 from model.training.canary import prove_learning
-from model.training.fitting import TrainingError
+from model.training.guard import TrainingError
 
 
 @dataclass(frozen=True)

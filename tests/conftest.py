@@ -18,6 +18,7 @@ from tests.workspaces import finished
 # Prefect, when it is imported, sets logging up anew and closes the handlers that are there. That of absl, which comes
 # with TensorFlow, closes with it the file into which pytest captures: so Prefect comes first, whatever is collected.
 
+pytest_plugins = ["tests.reliability"]
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "fer2013"
 SIDE, GRID = 48, 190  # faces.png is a GRID x GRID mosaic of SIDE x SIDE faces, row by row

@@ -99,7 +99,7 @@ class Batches(keras.utils.PyDataset):
             at_least: a last batch of fewer faces is left out, so that each of several devices gets some.
         """
         super().__init__(workers=AHEAD)
-        self._data, self._batch_size, self._seed, self._weights = data, batch_size, seed, weights
+        self._data, self._batch_size, self.seed, self._weights = data, batch_size, seed, weights
         whole, rest = divmod(len(data), batch_size)
         self._length = whole + (rest >= max(1, at_least))
         self._augment, self.side = augment, side or data.faces.shape[1]
@@ -119,8 +119,8 @@ class Batches(keras.utils.PyDataset):
         held_to = [targets if self._data.votes is None else np.hstack([targets, self._data.votes[rows]])]
         if self._weights is not None:
             held_to.append(self._weights[labels])
-        if self._augment is not None and self._seed is not None:
-            rng = np.random.default_rng((*self._seed, index))
+        if self._augment is not None and self.seed is not None:
+            rng = np.random.default_rng((*self.seed, index))
             faces = self._augment(faces, rng, self.side)
             if self._augment.mixup:
                 faces, held_to = mixed(faces, held_to, self._augment.mixup, rng)

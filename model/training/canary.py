@@ -6,7 +6,7 @@ import numpy as np
 from model.devices import sum_nothing
 from model.training.augmentation import resized
 from model.training.batches import Labelled, one_hot
-from model.training.fitting import TrainingError
+from model.training.guard import TrainingError
 from model.training.losses import CROSSENTROPY, Objective
 
 FACES, RATE, STEPS, ENOUGH = 32, 3e-3, 300, 0.75

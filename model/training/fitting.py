@@ -2,14 +2,13 @@
 
 import gc
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import keras
 import numpy as np
 
-from model.devices import keep_freed_memory, sum_nothing
+from model.devices import sum_nothing
 from model.labels import LABELS
 from model.networks import at_side
 from model.training.augmentation import Augmentation
@@ -18,6 +17,7 @@ from model.training.batches import Batches, Labelled, label_weights
 from model.training.cost import Spent
 from model.training.ghosts import in_parts
 from model.training.growth import WHOLE, Growth
+from model.training.guard import QUIET, Guard, TrainingError, Watch, assign, diverged, values
 from model.training.losses import CROSSENTROPY, Objective
 from model.training.optimizers import Recipe
 from model.training.voting import WithVotes, label_accuracy, with_votes
@@ -27,10 +27,6 @@ NORMALIZED: Final = 2
 
 _VALIDATED = 256
 """Faces to a forward pass of validation; it bounds the memory."""
-
-
-class TrainingError(RuntimeError):
-    """The training can't go on; the message says where it stood and what to change."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,7 @@ class Fitting:
     seed: int
     augment: Augmentation
     ghost_batch: int | None = None
+    steps_per_execution: int = 1
     growth: Growth = WHOLE
     objective: Objective = CROSSENTROPY
     class_weights: Literal["none", "balanced", "effective"] = "none"
@@ -56,14 +53,6 @@ class Fitting:
         return 1 if devices > 1 or not self.ghost_batch else max(1, self.batch_size // self.ghost_batch)
 
 
-@dataclass(frozen=True)
-class Watch:
-    """Whom to tell: `batch(epoch, faces seen in it, mean loss, mean accuracy)`, at its end `epoch(epoch, figures)`."""
-
-    batch: Callable[[int, int, float, float], None] = lambda index, seen, loss, accuracy: None
-    epoch: Callable[[int, Epoch], None] = lambda index, figures: None
-
-
 def fit(
     network: keras.Model,
     train: Labelled,
@@ -71,7 +60,7 @@ def fit(
     fitting: Fitting,
     *,
     backup: Backup | None = None,
-    watch: Watch = Watch(),
+    watch: Watch = QUIET,
     devices: int = 1,
 ) -> Progress:
     """Train `network`, which gives logits, leave it with the weights of its best epoch, and return the whole history.
@@ -87,23 +76,24 @@ def fit(
 
     Raises:
         TrainingError: the loss is not a finite number, the devices or parts can't share a batch, the faces start too
-            small, or the backup is damaged.
+            small, the backend takes one batch a call, or the backup is damaged.
     """
     feed = _Feed(train, validation, fitting, network.input_shape[1], devices)
     network = network if train.votes is None else with_votes(network, train.votes.shape[1])
     learners = _Learners(network, fitting, fitting.epochs * len(feed.training(0)), fitting.parts(devices))
-    progress = _resume(learners.whole, backup, watch)
+    progress, averaged = _resume(learners.whole, backup, watch), fitting.recipe.ema > 0
     while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
-        batches = feed.training(len(progress.history))
-        guard = _Guard(len(progress.history), fitting, len(train), watch)
+        index = len(progress.history)
+        batches = feed.training(index)
+        guard = Guard(index, watch, faces=len(train), batch_size=fitting.batch_size, averaged=averaged)
         figures = _epoch(learners.of(batches.side), batches, feed.validation(batches.side), guard, progress.spent)
         _note(network, progress, figures, fitting)
-        if fitting.recipe.ema:
-            _assign(network.trainable_variables, guard.raw)
+        if averaged:
+            assign(network.trainable_variables, guard.raw)
         if backup:
             backup.save(learners.whole, progress)
-        watch.epoch(guard.index, figures)
-    _assign(network.variables, progress.best_weights)
+        watch.epoch(index, figures)
+    assign(network.variables, progress.best_weights)
     return progress
 
 
@@ -156,6 +146,8 @@ class _Learners:
     """The network, compiled for each size that the faces will have; all share its weights and the optimizer."""
 
     def __init__(self, network: keras.Model, fitting: Fitting, steps: int, parts: int) -> None:
+        if fitting.steps_per_execution > 1 and keras.backend.backend() == "torch":
+            raise TrainingError("PyTorch takes one batch a call: set train.steps_per_execution to 1")
         optimizer, whole = sum_nothing(fitting.recipe.build(steps)), network.input_shape[1]
         if keras.config.dtype_policy().name == "mixed_float16":  # Keras would scale the loss of each size on its own
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -165,7 +157,7 @@ class _Learners:
         for learner in self._compiled.values():
             accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")
             loss = WithVotes(fitting.objective.build(), fitting.vote_weight)
-            learner.compile(optimizer, loss, metrics=[accuracy])
+            learner.compile(optimizer, loss, metrics=[accuracy], steps_per_execution=fitting.steps_per_execution)
         optimizer.build(network.trainable_variables)  # so that a backup has where to go
 
     def of(self, side: int) -> keras.Model:
@@ -198,29 +190,20 @@ def _resume(network: keras.Model, backup: Backup | None, watch: Watch) -> Progre
     return progress
 
 
-def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def _values(variables: list[keras.Variable]) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
-
-
-def _epoch(learner: keras.Model, train: Batches, validation: Batches, guard: "_Guard", spent: Spent) -> Epoch:
-    _level(learner, validation, guard)
+def _epoch(learner: keras.Model, train: Batches, validation: Batches, guard: Guard, spent: Spent) -> Epoch:
+    _level(learner, train, validation)
     with spent.on("training"):
         logs = learner.fit(train, epochs=1, verbose=0, shuffle=False, callbacks=[guard]).history
     with spent.on("validation"):
         val_loss, val_accuracy = learner.evaluate(validation, verbose=0)
     if not math.isfinite(val_loss):
-        raise TrainingError(_diverged("validation loss", val_loss, f"after epoch {guard.index + 1}"))
+        raise diverged("validation loss", val_loss, f"after epoch {guard.index + 1}")
     rate = float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate))
     loss, accuracy = float(logs["loss"][0]), float(logs["accuracy"][0])
     return Epoch(loss, accuracy, float(val_loss), float(val_accuracy), rate, train.side)
 
 
-def _level(learner: keras.Model, validation: Batches, guard: "_Guard") -> None:
+def _level(learner: keras.Model, train: Batches, validation: Batches) -> None:
     """Make an epoch the same whether the process made those before it or not, which TensorFlow does by itself.
 
     Keras draws a batch of the epoch to build metrics that aren't; on JAX and PyTorch it then comes last, so that
@@ -229,7 +212,7 @@ def _level(learner: keras.Model, validation: Batches, guard: "_Guard") -> None:
     if keras.backend.backend() != "tensorflow":
         learner.test_on_batch(*validation[0])
     if keras.backend.backend() == "torch":
-        keras.utils.set_random_seed(guard.seed)
+        keras.utils.set_random_seed(int(np.random.SeedSequence(train.seed).generate_state(1)[0]))
 
 
 def macro_f1(network: keras.Model, data: Labelled, shares: int = 1) -> float:
@@ -252,7 +235,7 @@ def _note(network: keras.Model, progress: Progress, figures: Epoch, fitting: Fit
     best = progress.best_epoch
     if best is None or _merit(figures, fitting) > _merit(progress.history[best], fitting):
         progress.best_epoch = len(progress.history) - 1
-        progress.best_weights = _values(network.variables)
+        progress.best_weights = values(network.variables)
 
 
 def _merit(figures: Epoch, fitting: Fitting) -> float:
@@ -263,39 +246,3 @@ def _is_over(progress: Progress, fitting: Fitting) -> bool:
     if not fitting.patience or progress.best_epoch is None:
         return False
     return len(progress.history) - 1 - progress.best_epoch >= fitting.patience
-
-
-def _diverged(what: str, value: float, where: str) -> str:
-    return f"the {what} is {value} {where}: lower train.learning_rate, or turn train.mixed_precision off"
-
-
-class _Guard(keras.callbacks.Callback):
-    """Stops at a loss that is no number, tells how far the epoch is, and keeps the weights that are not averaged."""
-
-    def __init__(self, index: int, fitting: Fitting, faces: int, watch: Watch) -> None:
-        super().__init__()
-        self.index, self._fitting, self._faces, self._watch = index, fitting, faces, watch
-        self.raw: list[np.ndarray] = []
-
-    @property
-    def seed(self) -> int:
-        """Of what is random in this epoch."""
-        return int(np.random.SeedSequence((self._fitting.seed, self.index)).generate_state(1)[0])
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if batch == 0:
-            keep_freed_memory()  # each time: what undoes it comes with the epoch's batches
-        loss, accuracy = (float(np.asarray((logs or {})[name])) for name in ("loss", "accuracy"))
-        if not math.isfinite(loss):
-            raise TrainingError(_diverged("loss", loss, f"in epoch {self.index + 1} at batch {batch + 1}"))
-        self._watch.batch(self.index, min((batch + 1) * self._fitting.batch_size, self._faces), loss, accuracy)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Keep the weights: next, `fit` puts their moving average in their place, and training goes on from these."""
-        if self._fitting.recipe.ema:
-            self.raw = _values(self.model.trainable_variables)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Give the weights arrays of their own: Keras put the average's there, and JAX deletes both at once."""
-        if self._fitting.recipe.ema:
-            _assign(self.model.trainable_variables, _values(self.model.trainable_variables))

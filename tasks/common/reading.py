@@ -50,7 +50,7 @@ def parse(text: str) -> Any:
     Raises:
         yaml.YAMLError: it is no YAML.
     """
-    return yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+    return yaml.load(text, _Loader)  # noqa: S506  # nosec B506 - a safe loader
 
 
 class _Loader(yaml.SafeLoader):

@@ -6,7 +6,7 @@ import model.lean  # noqa: F401 - before anything that imports Keras
 from model.devices import Device, DeviceError, computes_bfloat16, kernels
 from model.training.backup import Backup
 from model.training.batches import Labelled
-from model.training.fitting import TrainingError
+from model.training.guard import TrainingError
 from model.training.saving import save_network
 from tasks.common import paths
 from tasks.common.console import say

@@ -18,9 +18,10 @@ from model.training.backup import Backup, Progress
 from model.training.batches import Labelled
 from model.training.canary import prove_learning
 from model.training.cost import Cost, cost
-from model.training.fitting import Fitting, Watch, fit, macro_f1, sized
+from model.training.fitting import Fitting, fit, macro_f1, sized
 from model.training.ghosts import in_parts
 from model.training.growth import Growth
+from model.training.guard import Watch
 from model.training.losses import Objective
 from model.training.optimizers import Recipe
 from tasks.common import paths
@@ -106,6 +107,7 @@ def fitting_of(train: Train, augment: Augment) -> Fitting:
         epochs=train.epochs,
         batch_size=train.batch_size,
         ghost_batch=train.ghost_batch,
+        steps_per_execution=train.steps_per_execution,
         seed=train.seed,
         augment=Augmentation(**augment.model_dump()),
         growth=Growth(train.start_side, train.growth),

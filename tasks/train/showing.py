@@ -10,7 +10,7 @@ from dvclive import Live
 from scmrepo.exceptions import SCMError
 
 from model.training.backup import Epoch
-from model.training.fitting import Watch
+from model.training.guard import Watch
 from tasks.common.console import Bar, progress, say
 from tasks.common.errors import UserError
 

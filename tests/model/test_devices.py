@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
@@ -66,7 +67,8 @@ import model, keras, resource, numpy as np
 from model.networks import build
 from model.training.augmentation import Augmentation
 from model.training.batches import Labelled
-from model.training.fitting import Fitting, Watch, fit
+from model.training.fitting import Fitting, fit
+from model.training.guard import Watch
 from model.training.optimizers import Recipe
 seen = []
 watch = Watch(batch=lambda *_: seen.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt))
@@ -114,6 +116,7 @@ SPREAD = """
 import model, keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from importlib.util import find_spec
 from pathlib import Path
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup
@@ -142,3 +145,24 @@ def test_fitting_and_backup_work_spread_over_two_devices(tmp_path, monkeypatch):
         [sys.executable, "-c", SPREAD], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=180
     )
     assert "spread over 2" in done.stdout, done.stderr[-2000:]
+
+
+KEPT = """
+import os, sys
+import jax, keras, numpy as np
+from model.devices import set_up
+from model.networks import build
+device = set_up("cpu", mixed_precision=False, deterministic=True)
+logits = build("compact", filters=[4], kernel_sizes=[3])(np.zeros((1, 48, 48), np.uint8))
+print(device.kind, logits.devices(), "of", jax.config.jax_platforms, os.environ["XLA_FLAGS"])
+"""
+
+
+def test_jax_computes_on_the_cpu_and_repeats_itself_where_it_is_told_to():
+    if find_spec("jax") is None:
+        pytest.skip("jax is not installed")
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cuda,cpu", "XLA_FLAGS": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "cpu {CpuDevice(id=0)} of cpu --xla_gpu_deterministic_ops=true" in done.stdout, done.stderr[-2000:]

@@ -47,13 +47,15 @@ def test_loss_and_gradients_are_those_of_tensorflow(stepped, backend, name):
 
 RESUMED = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 import model, keras, numpy as np
 from model.networks import build
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup
 from model.training.batches import Labelled
-from model.training.fitting import Fitting, Watch, fit
+from model.training.fitting import Fitting, fit
+from model.training.guard import TrainingError, Watch
 from model.training.optimizers import Recipe
 
 labels = np.arange(28) % 7
@@ -61,8 +63,9 @@ data = Labelled(np.random.default_rng(0).integers(0, 255, (28, 48, 48), dtype=np
 recipe = Recipe("nesterov", 0.02, momentum=0.9, ema=0.9)
 ghost = int(sys.argv[2]) or None
 fitting = Fitting(recipe, epochs=3, batch_size=14, seed=0, augment=Augmentation(flip=True), ghost_batch=ghost)
+many = replace(fitting, steps_per_execution=3)
 
-def train(backup=None, stop=None):
+def train(backup=None, stop=None, fitting=fitting):
     def halt(index, figures):
         if index == stop:
             raise KeyboardInterrupt
@@ -76,13 +79,19 @@ try:
 except KeyboardInterrupt:
     assert backup.path.exists()
 assert train(backup).history == train().history
+try:
+    assert train(fitting=many).history == train().history
+except TrainingError as error:
+    assert keras.backend.backend() == "torch" and "PyTorch takes one batch a call" in str(error), error
 print("the same on", keras.backend.backend())
 """
 
 
 @pytest.mark.parametrize("ghost_batch", [0, 7])
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_resumed_training_with_averaged_weights_is_the_same(tmp_path, backend, ghost_batch):
+def test_a_resumed_training_with_averaged_weights_is_the_same_and_so_are_several_steps_a_call(
+    tmp_path, backend, ghost_batch
+):
     if find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     command = [sys.executable, "-c", RESUMED, str(tmp_path / "state.npz"), str(ghost_batch)]

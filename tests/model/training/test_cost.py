@@ -13,7 +13,8 @@ from model.training.augmentation import Augmentation
 from model.training.backup import Backup
 from model.training.batches import Labelled
 from model.training.cost import Spent, cost
-from model.training.fitting import Fitting, Watch, fit
+from model.training.fitting import Fitting, fit
+from model.training.guard import Watch
 from model.training.optimizers import Recipe
 
 CPU = Device("cpu", 1, "some processor")

@@ -13,8 +13,9 @@ from model.training.augmentation import Augmentation
 from model.training.backup import Backup, BackupError, Epoch
 from model.training.batches import Batches, Labelled, balanced_weights, effective_weights, label_weights
 from model.training.canary import prove_learning
-from model.training.fitting import Fitting, TrainingError, Watch, fit, macro_f1
+from model.training.fitting import Fitting, fit, macro_f1
 from model.training.growth import Growth
+from model.training.guard import TrainingError, Watch
 from model.training.losses import Objective
 from model.training.optimizers import Recipe
 from model.training.saving import save_network
@@ -137,6 +138,26 @@ def test_a_training_that_was_cut_off_ends_as_one_that_was_not(tmp_path):
     assert progress.best_epoch == whole.best_epoch
     for one, other in zip(weights, whole_weights, strict=True):
         assert (one == other).all()
+
+
+def test_several_steps_a_call_leave_the_same_weights_and_are_told_of_once_a_call(tmp_path):
+    seen = []
+    watch = Watch(batch=lambda *told: seen.append(told))
+    weights, progress = trained(recipe(steps_per_execution=3), watch=watch)  # of 7 batches: 3, 3 and 1
+    assert [faces for index, faces, _, _ in seen if index == 1] == [48, 96, 112]
+    assert [loss for _, faces, loss, _ in seen if faces == 112] == pytest.approx([e.loss for e in progress.history])
+
+    one_by_one, expected = trained(recipe())
+    assert progress.history == expected.history
+    resumed, _ = trained(recipe(), backup=cut_off(recipe(steps_per_execution=3), tmp_path))
+    for one, other, third in zip(weights, one_by_one, resumed, strict=True):
+        assert (one == other).all()
+        assert (one == third).all()
+
+
+def test_several_steps_a_call_stop_at_a_loss_that_is_no_number():
+    with pytest.raises(TrainingError, match=r"the loss is nan in epoch 1 at batch 3: lower train\.learning_rate"):
+        trained(recipe(recipe=Recipe("sgd", 1e20), steps_per_execution=3))
 
 
 def test_a_training_on_growing_faces_ends_the_same_after_a_cut_and_chooses_among_whole_ones(tmp_path):

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from model.networks import build
-from model.training.fitting import Fitting, TrainingError, fit
+from model.training.fitting import Fitting, fit
 from model.training.ghosts import in_parts
+from model.training.guard import TrainingError
 from model.training.optimizers import Recipe
 from tests.model.training.test_fitting import bars, cut_off, recipe, trained
 
