@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.flows.conftest import Server, exps, stages, until
+from tests.flows.conftest import TOY, Server, exps, stages, until
 from tests.flows.pool import HEARTBEAT, MISSED, Worker, deploy, schedule
-from tests.workspaces import run
+from tests.workspaces import commit, run
 
 
 def test_systemd_understands_the_unit_of_the_worker(tmp_path: Path, monkeypatch):
@@ -63,13 +63,17 @@ def test_two_clones_on_one_machine_share_its_device_and_nothing_else(
     toy, server: Server, workers, tmp_path, monkeypatch
 ):
     shutil.copytree(toy / ".dvc" / "cache", tmp_path / "store" / "cache")
+    free = tmp_path / "free"  # until that is there, whoever has the device keeps it
+    (toy / "toy.py").write_text(f"{TOY}while not os.path.exists({str(free)!r}):\n    time.sleep(0.1)\n")
+    commit(toy, "as long as it takes")
     deploy(toy, limit=2)
     monkeypatch.setenv("FACIAL_EMOTION_STORE", str(tmp_path / "store"))
     workers.append(Worker(limit=2))
-    names = [f"clone-{epochs}" for epochs in (20, 21)]
+    names = [f"clone-{epochs}" for epochs in (2, 3)]
     for name in names:
-        schedule(toy, "train/clone", name, f"train.epochs={name[-2:]}", until="train")
+        schedule(toy, "train/clone", name, f"train.epochs={name[-1]}", until="train")
+    until(lambda: any("waiting: another training or evaluation" in server.log(name) for name in names), 240)
+    free.touch()
     until(lambda: {server.flow_run(name)["state_name"] for name in names} == {"Completed"}, 240)
-    assert any("waiting: another training or evaluation" in server.log(name) for name in names)
     assert set(names) <= set(exps(toy))
     assert run(toy, "git", "status", "--porcelain") == ""
