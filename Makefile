@@ -84,7 +84,7 @@ test: lint ## Lint, types and all tests, in two processes: much of the time, one
 	@python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 reliability: $(READY) ## Break what can break, in tests, and write docs/reliability.md
-	@python -m pytest -m fault --reliability docs/reliability.md
+	@python -m pytest -m fault --reliability=docs/reliability.md
 
 audit: $(READY) ## Look for known holes in the locked packages (asks PyPI, or ADVISORIES=… of an OSV mirror), and for risky code in ours
 	@bandit --quiet --recursive --severity-level medium model tasks flows serve bench

@@ -1,6 +1,6 @@
 """The table of faults: what was tried, and what was seen, as the tests that carry `fault` tell it.
 
-    python -m pytest -m fault --reliability docs/reliability.md
+    python -m pytest -m fault --reliability=docs/reliability.md
 
 A test's mark names the place and the fault; `seen` takes the sentence that a user gets. Words that differ from run to
 run (folders, ports, buckets) become `…`, so that the table changes when the behaviour does.
@@ -70,7 +70,7 @@ class _Table:
 
     def pytest_sessionfinish(self) -> None:
         path = self._config.getoption("--reliability")
-        if path and not hasattr(self._config, "workerinput"):
+        if path and not self._config.option.collectonly and not hasattr(self._config, "workerinput"):
             lines = (" | ".join(_steady(cell).replace("|", "/") for cell in row) for row in sorted(set(self._rows)))
             path.write_text(HEAD + "".join(f"| {line} |\n" for line in lines), encoding="utf-8")
 
