@@ -116,7 +116,6 @@ SPREAD = """
 import model, keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from importlib.util import find_spec
 from pathlib import Path
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup
