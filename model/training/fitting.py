@@ -82,11 +82,9 @@ def fit(
     network = network if train.votes is None else with_votes(network, train.votes.shape[1])
     learners = _Learners(network, fitting, fitting.epochs * len(feed.training(0)), fitting.parts(devices))
     progress, averaged = _resume(learners.whole, backup, watch), fitting.recipe.ema > 0
-    while len(progress.history) < fitting.epochs and not _is_over(progress, fitting):
-        index = len(progress.history)
-        batches = feed.training(index)
+    while (index := len(progress.history)) < fitting.epochs and not _is_over(progress, fitting):
         guard = Guard(index, watch, faces=len(train), batch_size=fitting.batch_size, averaged=averaged)
-        figures = _epoch(learners.of(batches.side), batches, feed.validation(batches.side), guard, progress.spent)
+        figures = _epoch(learners, feed, guard, progress.spent)
         _note(network, progress, figures, fitting)
         if averaged:
             assign(network.trainable_variables, guard.raw)
@@ -190,7 +188,9 @@ def _resume(network: keras.Model, backup: Backup | None, watch: Watch) -> Progre
     return progress
 
 
-def _epoch(learner: keras.Model, train: Batches, validation: Batches, guard: Guard, spent: Spent) -> Epoch:
+def _epoch(learners: _Learners, feed: _Feed, guard: Guard, spent: Spent) -> Epoch:
+    train = feed.training(guard.index)
+    validation, learner = feed.validation(train.side), learners.of(train.side)
     _level(learner, train, validation)
     with spent.on("training"):
         logs = learner.fit(train, epochs=1, verbose=0, shuffle=False, callbacks=[guard]).history
