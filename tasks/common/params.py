@@ -159,6 +159,8 @@ class Train(Section):
     """Of FER+'s crowd votes in a face's target; the rest is its label, as all is where a face has no votes."""
     vote_weight: Annotated[float, Field(ge=0)]
     """Of the loss of a second output, which learns the crowd's votes where the data has any; 0 has no such output."""
+    teacher_share: Share
+    """Of what trained networks say of a face (`python -m tasks.teach`) in its target; the rest is as without them."""
     early_stopping: EarlyStopping
     deterministic: bool
     """Two runs on one machine give the same weights."""

@@ -27,6 +27,16 @@ class VotesSource(BaseModel):
     sha256: str
 
 
+class Teacher(BaseModel):
+    """A network that was asked what it says of each face."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    """Name of its file."""
+    sha256: str
+
+
 class Origin(BaseModel):
     """The store that a source was fetched from, and which version of it."""
 
@@ -84,9 +94,11 @@ class Provenance(BaseModel):
     """Of several sources."""
     crowd_labels: bool = False
     """Whether the labels are the majorities of the votes, and not those of the source; of several, of the first."""
+    teachers: tuple[Teacher, ...] = ()
+    """Whose mean probabilities stand beside the faces."""
 
 
-_LATER: Final = ("origin", "dropped", "parts", "crowd_labels")
+_LATER: Final = ("origin", "dropped", "parts", "crowd_labels", "teachers")
 """Fields that came after data was pinned: where they hold nothing they are not written, so that it stays the same."""
 
 

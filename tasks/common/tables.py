@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -34,6 +34,9 @@ SUBSETS: Final = ("train", "validation", "test", "dropped")
 LEAKS: Final = ("none", "exact", "near")
 """Whether a validation or test face has a copy in the training subset, and of which kind."""
 
+_VOTES: Final = [f"votes_{name.lower()}" for name in VOTES]
+_TEACHER: Final = [f"teacher_{label}" for label in LABELS]
+
 
 @dataclass(frozen=True)
 class Faces:
@@ -45,6 +48,7 @@ class Faces:
         usage: str object [n], one of `USAGES`.
         pixels: uint8 [n, side, side], grey.
         votes: uint8 [n, 10] in the order of `VOTES`, or None where the source has no crowd votes.
+        teacher: float32 [n, 7], rows that sum to 1, what trained networks say of each face; None where none was asked.
         subject: str object [n], who is seen, empty where that is not known; None where it is known of no face.
         source: str object [n], the source of each face; None where there is one source.
     """
@@ -54,6 +58,7 @@ class Faces:
     usage: np.ndarray
     pixels: np.ndarray
     votes: np.ndarray | None = None
+    teacher: np.ndarray | None = None
     subject: np.ndarray | None = None
     source: np.ndarray | None = None
 
@@ -75,7 +80,7 @@ class Faces:
 
 
 def write_faces(path: Path, faces: Faces) -> None:
-    """Write faces as Parquet: row, emotion, usage, pixels (fixed-size binary); votes_*, subject, source if known."""
+    """Write faces: row, emotion, usage, pixels (bytes); votes_*, teacher_*, subject, source if known."""
     side = faces.pixels.shape[1]
     flat = np.ascontiguousarray(faces.pixels, dtype=np.uint8)
     pixels = pa.FixedSizeBinaryArray.from_buffers(pa.binary(side * side), len(faces), [None, pa.py_buffer(flat)])
@@ -86,7 +91,9 @@ def write_faces(path: Path, faces: Faces) -> None:
         "pixels": pixels,
     }
     if faces.votes is not None:
-        columns |= {f"votes_{name.lower()}": pa.array(faces.votes[:, i], pa.uint8()) for i, name in enumerate(VOTES)}
+        columns |= {name: pa.array(faces.votes[:, i], pa.uint8()) for i, name in enumerate(_VOTES)}
+    if faces.teacher is not None:
+        columns |= {name: pa.array(faces.teacher[:, i], pa.float32()) for i, name in enumerate(_TEACHER)}
     for name, column in (("subject", faces.subject), ("source", faces.source)):
         if column is not None:
             columns[name] = pa.array(column, pa.string())
@@ -102,14 +109,19 @@ def read_faces(path: Path) -> Faces:
     remedy = "run `python -m tasks.ingest SOURCE`"
     needed = ("row", "emotion", "usage")
     columns = _read(path, (*needed, "pixels"), remedy, without="pixels")
-    names = [f"votes_{name.lower()}" for name in VOTES]
-    votes = np.stack([columns[name] for name in names], axis=1) if set(names) <= set(columns) else None
     return Faces(
         **{name: columns[name] for name in needed},
         pixels=_read_pixels(path, len(columns["row"]), remedy),
-        votes=None if votes is None else votes.astype(np.uint8),
+        votes=_stacked(columns, _VOTES, np.uint8),
+        teacher=_stacked(columns, _TEACHER, np.float32),
         **{name: columns[name] for name in ("subject", "source") if name in columns},
     )
+
+
+def _stacked(columns: dict[str, np.ndarray], names: Sequence[str], dtype: type) -> np.ndarray | None:
+    """Return columns side by side, [n, names], or None where one of them is not there."""
+    there = [columns[name] for name in names if name in columns]
+    return np.stack(there, axis=1).astype(dtype) if len(there) == len(names) else None
 
 
 def _read_pixels(path: Path, faces: int, remedy: str) -> np.ndarray:

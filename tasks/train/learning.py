@@ -59,6 +59,8 @@ def identity(params: Params, faces: Faces, split: Split) -> dict[str, str]:
     pixels = [faces.fingerprint().encode()]
     if (params.train.vote_share or params.train.vote_weight) and faces.votes is not None:
         pixels.append(np.ascontiguousarray(faces.votes).tobytes())
+    if params.train.teacher_share and faces.teacher is not None:
+        pixels.append(np.ascontiguousarray(faces.teacher).tobytes())
     home = Path(model.__file__).parent
     modules = (home / "__init__.py", *sorted(path for room in DECISIVE for path in (home / room).rglob("*.py")))
     return {

@@ -13,13 +13,13 @@ from tasks.common.tables import VOTED, VOTES, Faces, Split
 
 
 def labelled(faces: Faces, split: Split, subset: str, how: Train | None = None) -> Labelled:
-    """Return the faces of one subset with their labels and, as `how` asks, with what crowd votes make of them.
+    """Return the faces of one subset with their labels and, as `how` asks, with what votes and teachers make of them.
 
     Those that validate have their labels alone: `how` is for those that train.
 
     Raises:
-        UserError: the split is not of these faces, the subset is empty, a label is none, or it has no votes to give
-            them a share.
+        UserError: the split is not of these faces, the subset is empty, a label is none, or it has no votes or
+            no teacher to give them a share.
     """
     if not (len(split.row) == len(faces) and (split.row == faces.row).all()):
         raise UserError(f"{paths.SPLIT}: its rows are not those of {paths.FACES}; run `dvc repro split`")
@@ -32,8 +32,40 @@ def labelled(faces: Faces, split: Split, subset: str, how: Train | None = None) 
         raise UserError(
             f"{paths.FACES}: found the label {found}, expected 0 to {len(LABELS) - 1}; ingest the data again"
         )
-    targets = soft_targets(own, how.vote_share) if how and how.vote_share else None
+    targets = _targets(own, how) if how else None
     return Labelled(own.pixels, own.emotion, targets, vote_shares(own) if how and how.vote_weight else None)
+
+
+def _targets(faces: Faces, how: Train) -> np.ndarray | None:
+    """Return what the loss holds the network to, where that is not the labels alone."""
+    targets = soft_targets(faces, how.vote_share) if how.vote_share else None
+    if not how.teacher_share:
+        return targets
+    return taught_targets(one_hot(faces.emotion) if targets is None else targets, faces.teacher, how.teacher_share)
+
+
+def taught_targets(targets: np.ndarray, teacher: np.ndarray | None, share: float) -> np.ndarray:
+    """Mix targets with what trained networks say (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network").
+
+    It is their weighting of two cross-entropies, at a temperature of 1.
+
+    Args:
+        targets: float32 [n, 7], rows that sum to 1.
+        teacher: likewise, of `python -m tasks.teach`.
+        share: 0 to 1, the teacher's.
+
+    Returns:
+        float32 [n, 7], rows that sum to 1.
+
+    Raises:
+        UserError: there is no teacher.
+    """
+    if teacher is None:
+        raise UserError(
+            f"train.teacher_share: found {share:g}, and no network was asked about the faces in {paths.FACES}; "
+            "run `python -m tasks.teach MODEL.keras`, or set it to 0"
+        )
+    return (1 - np.float32(share)) * targets + np.float32(share) * teacher
 
 
 def soft_targets(faces: Faces, vote_share: float) -> np.ndarray:

@@ -83,6 +83,8 @@ def _source(provenance: Provenance) -> Html:
         rows.append(("crowd votes", provenance.votes.source))
     if provenance.crowd_labels:
         rows.append(("labels", "the majorities of the crowd's votes"))
+    if provenance.teachers:
+        rows.append(("teachers", ", ".join(teacher.model for teacher in provenance.teachers)))
     rows += [("of them", f"{part.rows:,} of {part.source} ({part.layout})") for part in provenance.parts]
     if provenance.dropped:
         rows.append(("dropped", ", ".join(f"{label} {count:,}" for label, count in provenance.dropped.items())))

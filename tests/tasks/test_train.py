@@ -198,6 +198,10 @@ def test_a_second_training_of_the_same_run_is_told_of_the_first(tmp_path):
             {"vote_share": 0.5},
             "train.vote_share: found 0.5, and no training face in data/faces.parquet has crowd votes",
         ),
+        (
+            {"teacher_share": 0.5},
+            "train.teacher_share: found 0.5, and no network was asked about the faces in data/faces.parquet; run",
+        ),
         ({"epohcs": 3}, "train.epohcs is not a parameter; did you mean train.epochs?"),
     ],
 )

@@ -14,23 +14,24 @@ FACES = 2500
 """More than are read at once."""
 
 
-def some(votes: bool) -> Faces:
+def some(more: bool) -> Faces:
     random = np.random.default_rng(0)
     return Faces(
         row=np.arange(FACES, dtype=np.int32) * 2,
         emotion=random.integers(0, 7, FACES).astype(np.int8),
         usage=np.array(["Training", "PublicTest"] * (FACES // 2), object),
         pixels=random.integers(0, 256, (FACES, 8, 8), dtype=np.uint8),
-        votes=random.integers(0, 11, (FACES, len(VOTES)), dtype=np.uint8) if votes else None,
+        votes=random.integers(0, 11, (FACES, len(VOTES)), dtype=np.uint8) if more else None,
+        teacher=random.dirichlet(np.ones(7), FACES).astype(np.float32) if more else None,
     )
 
 
-@pytest.mark.parametrize("votes", [True, False])
-def test_what_is_written_is_read(tmp_path: Path, votes: bool):
-    faces, path = some(votes), tmp_path / "faces.parquet"
+@pytest.mark.parametrize("more", [True, False])
+def test_what_is_written_is_read(tmp_path: Path, more: bool):
+    faces, path = some(more), tmp_path / "faces.parquet"
     write_faces(path, faces)
     found = read_faces(path)
-    for name in ("row", "emotion", "usage", "pixels", "votes"):
+    for name in ("row", "emotion", "usage", "pixels", "votes", "teacher"):
         np.testing.assert_array_equal(getattr(found, name), getattr(faces, name), err_msg=name)
     assert found.fingerprint() == faces.fingerprint()
     assert found.pixels.flags.writeable
@@ -57,7 +58,7 @@ def test_a_table_of_another_kind_is_refused(tmp_path: Path, content: pa.Table, s
 @pytest.mark.parametrize("kept", [0, 1000, 100_000])
 def test_a_file_that_is_cut_short_is_refused(tmp_path: Path, kept: int):
     path = tmp_path / "faces.parquet"
-    write_faces(path, some(votes=False))
+    write_faces(path, some(more=False))
     whole = path.read_bytes()
     path.write_bytes(whole[:kept])
     with pytest.raises(UserError, match=r"faces\.parquet: not a whole Parquet file .*run `python -m tasks\.ingest"):
