@@ -34,13 +34,11 @@ def main() -> None:
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.keras", help="as outputs/model.keras of a run")
     parser.add_argument("--no-pin", dest="pin", action="store_false", help="leave data.dvc as it is")
     arguments = parser.parse_args()
+    say(f"asking {len(arguments.models)} about every face and its mirror image")
     agreed, faces = teach(arguments.models, load_params(paths.PARAMS))
     if arguments.pin:
         pin()
-    say(
-        f"networks asked about {faces:,} faces: {len(arguments.models)}; "
-        f"the likeliest label is the face's own for {agreed:.3f}"
-    )
+    say(f"asked about {faces:,} faces: {len(arguments.models)}; the likeliest label is the face's own for {agreed:.3f}")
     say(f"wrote {paths.FACES} and {paths.PROVENANCE}" + (f", pinned by {paths.DATA}.dvc" if arguments.pin else ""))
 
 
@@ -63,6 +61,8 @@ def teach(models: Sequence[Path], params: Params) -> tuple[float, int]:
             set_up(params.train.device, mixed_precision=False, deterministic=params.train.deterministic)
         except DeviceError as error:
             raise UserError(str(error)) from error
+        for path in models:  # what can't answer is refused before the others take minutes
+            _ask(path, faces.pixels[:1], params.evaluate.batch_size)
         said = [_ask(path, faces.pixels, params.evaluate.batch_size) for path in models]
         teacher = np.stack(said).mean(axis=0, dtype=np.float64).astype(np.float32)
         teachers = tuple(Teacher(model=path.name, sha256=sha256(path)) for path in models)
@@ -72,11 +72,10 @@ def teach(models: Sequence[Path], params: Params) -> tuple[float, int]:
 
 def _ask(path: Path, pixels: np.ndarray, batch_size: int) -> np.ndarray:
     """Return what one network says of each face and its mirror image, averaged: float32 [n, 7]."""
-    say(f"asking {path}")
     try:
         return predict(load_network(path), pixels, batch_size=batch_size, flip=True)
     except NetworkError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error}; give the outputs/model.keras of a run on faces like these") from error
 
 
 if __name__ == "__main__":
