@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-import model  # noqa: F401 - before Keras: it sets how it starts
+import model.lean  # noqa: F401 - before anything that imports Keras
 from model.devices import DeviceError
 from model.predicting import NetworkError, load_network, predict
 from model.training.backup import Backup, Epoch

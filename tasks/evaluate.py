@@ -3,10 +3,11 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
+import model.lean  # noqa: F401 - before anything that imports Keras
 from model.devices import DeviceError, set_up
 from model.inspecting.drawing import draw
 from model.inspecting.explaining import grad_cam
@@ -29,6 +30,9 @@ from tasks.report.published import read_published
 from tasks.scoring.evaluation import Cost, Evaluation, Part, write_evaluation, write_headlines
 from tasks.scoring.scores import Bootstrap, Scores, score
 
+if TYPE_CHECKING:
+    import keras
+
 
 @command
 def main() -> None:
@@ -48,7 +52,7 @@ def main() -> None:
         say(line)
 
 
-def look_at(test: Faces, params: Params) -> tuple[keras.Model, Predictions, Explained]:
+def look_at(test: Faces, params: Params) -> tuple["keras.Model", Predictions, Explained]:
     """Return the trained network, what it says of the test faces, and where it looked in some of them.
 
     Raises:
@@ -79,7 +83,7 @@ def test_subset(faces: Faces, split: Split) -> tuple[Faces, np.ndarray]:
     return faces.take(index), split.leak[index]
 
 
-def predict_faces(network: keras.Model, test: Faces, params: Evaluate) -> Predictions:
+def predict_faces(network: "keras.Model", test: Faces, params: Evaluate) -> Predictions:
     """Return what the network says of the test faces, averaged over the views that `params` asks for."""
     probabilities = predict(
         network,
@@ -92,7 +96,7 @@ def predict_faces(network: keras.Model, test: Faces, params: Evaluate) -> Predic
     return Predictions(test.row, test.emotion, probabilities)
 
 
-def measure_cost(network: keras.Model, test: Faces, params: Evaluate) -> Cost:
+def measure_cost(network: "keras.Model", test: Faces, params: Evaluate) -> Cost:
     """Return the size of the network and of its file, and its latency."""
     return Cost(
         parameters=network.count_params(),
@@ -129,7 +133,7 @@ def evaluate(
     )
 
 
-def explain(network: keras.Model, test: Faces, predictions: Predictions) -> Explained:
+def explain(network: "keras.Model", test: Faces, predictions: Predictions) -> Explained:
     """Return where the network looked in the surest hit and the surest miss of each label."""
     said, confidence = predictions.probabilities.argmax(axis=1), predictions.probabilities.max(axis=1)
     chosen: list[int] = []
@@ -171,7 +175,7 @@ def _csv(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
     return text.getvalue()
 
 
-def look_around(network: keras.Model, faces: Faces, split: Split, *, synthetic: bool) -> Background:
+def look_around(network: "keras.Model", faces: Faces, split: Split, *, synthetic: bool) -> Background:
     """Return what the report tells beside the scores. Published figures mean nothing for drawn faces."""
     rows = describe(network)
     return Background(

@@ -5,6 +5,7 @@ import re
 import tempfile
 from pathlib import Path
 
+import model.lean  # noqa: F401 - before anything that imports Keras
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command

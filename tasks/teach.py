@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+import model.lean  # noqa: F401 - before anything that imports Keras
 from model.devices import DeviceError, set_up
 from model.predicting import NetworkError, load_network, predict
 from tasks.common import paths

@@ -74,7 +74,7 @@ def test_four_thousand_faces_go_from_source_to_verdict(tmp_path):
     source = export(tmp_path, "--rows", "4000")
     folder = tmp_path / "workspace"
     folder.mkdir()
-    make(folder, {"train": {"epochs": 4}})
+    make(folder, {"model": {"filters": [16, 32, 64]}, "train": {"epochs": 4}})
     run(folder, "python", "-m", "tasks.ingest", str(source))
     run(folder, "dvc", "repro")
     scores = json.loads((folder / paths.SCORES).read_text())

@@ -25,7 +25,7 @@ CODE = ("model", "tasks", "flows", "baseline", "dvc.yaml", "prefect.yaml", "pypr
 SHRUNK: dict[str, dict[str, Any]] = {
     "validate": {"min_rows": 500},
     "model": {"filters": [8], "kernel_sizes": [3]},
-    "train": {"epochs": 1, "canary": False},
+    "train": {"epochs": 1, "start_side": None, "canary": False},
     "gate": {"resamples": 200},
 }
 """The parameters of a run that takes seconds."""

@@ -7,6 +7,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+import model.lean  # noqa: F401 - before anything that imports Keras
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import command

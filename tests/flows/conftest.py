@@ -1,4 +1,4 @@
-"""A real Prefect server on a free port, for all tests of a session, and workspaces to run flows in."""
+"""A real Prefect server on a free port, for all tests of this folder, and workspaces to run flows in."""
 
 import json
 import os
@@ -144,7 +144,7 @@ def until(true: Callable[[], Any], seconds: float) -> Any:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server; what tests start reports to it."""
     server = Server(tmp_path_factory.mktemp("server"))

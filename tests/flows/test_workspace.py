@@ -1,13 +1,15 @@
 """What the clones of one machine share."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from flows.workspace import KEPT_DAYS, clear
+from flows.workspace import KEPT_DAYS, clear, prepare
 from tasks.common.processes import exclusive
+from tests.workspaces import ROOT, run
 
 
 @pytest.fixture
@@ -28,3 +30,14 @@ def test_backups_that_nobody_goes_on_from_are_removed_after_a_month(backups):
         clear(backups)
     left = {path.name for path in backups.iterdir()}
     assert left == {"fresh", "fresh.lock", "at-work", "at-work.lock", "unpushed"}
+
+
+def test_git_sees_nothing_of_what_a_clone_shares(tmp_path):
+    clone = tmp_path / "clone"
+    (clone / ".dvc").mkdir(parents=True)
+    shutil.copy(ROOT / ".gitignore", clone)
+    run(clone, "git", "init", "--quiet")
+    prepare(clone, cache=tmp_path / "cache", backups=tmp_path / "backup", registry=tmp_path / "registry")
+    shared = [path.name for path in clone.iterdir() if path.is_symlink()]
+    assert sorted(shared) == [".backup", "registry"]
+    assert run(clone, "git", "check-ignore", *shared).split() == shared

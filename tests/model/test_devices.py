@@ -51,19 +51,22 @@ def test_a_gpu_that_is_asked_for_and_not_there_stops_with_what_is_missing(no_gpu
 
 
 @pytest.mark.parametrize("module", ["tasks.train.__main__", "tasks.evaluate", "model.devices", "bench.throughput"])
-def test_onednn_is_on_whatever_is_imported_first(module):
-    code = f"import {module}, model.devices; print(model.devices.kernels())"
+def test_onednn_is_on_whatever_is_imported_first_and_a_stage_takes_nothing_along_that_it_never_uses(module):
+    code = f"import sys, {module}, model.devices; print(model.devices.kernels(), 'with', *sys.modules)"
     environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    assert "oneDNN kernels are on" in done.stdout
+    kernels, _, modules = done.stdout.partition(" with ")
+    assert "oneDNN kernels are on" in kernels
+    if module.startswith("tasks."):
+        assert not {"jax", "scipy", "sklearn"} & set(modules.split())
     # TensorFlow's own word, which it says before anybody can hush it.
     assert "oneDNN custom operations are on" in done.stderr
 
 
 FAULTS = """
-import model, keras, resource, numpy as np
+import model.lean, keras, resource, numpy as np
 from model.networks import build
 from model.training.augmentation import Augmentation
 from model.training.batches import Labelled
@@ -89,7 +92,7 @@ def test_the_memory_of_a_step_serves_the_next_one():
 
 APART = """
 import sys
-import model.devices
+import model.lean, model.devices
 import tensorflow as tf
 if sys.argv[2] == "late":
     tf.constant(1.0)
@@ -113,7 +116,7 @@ def test_cores_compute_parts_of_their_own_where_each_has_one_and_tensorflow_does
 
 
 SPREAD = """
-import model, keras, numpy as np, tensorflow as tf
+import model.lean, keras, numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from pathlib import Path
@@ -125,7 +128,7 @@ from model.training.growth import Growth
 from model.networks import build
 from model.training.optimizers import Recipe
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    network = build("compact", filters=[4, 8], kernel_sizes=[3, 3])
+    network = build("compact", filters=[4], kernel_sizes=[3])
     # One face is left over for the last batch: too few for two devices.
     data = Labelled(np.zeros((33, 48, 48), np.uint8), np.arange(33) % 7)
     recipe = Recipe("muon", 0.01, ema=0.9)
@@ -148,12 +151,13 @@ def test_fitting_and_backup_work_spread_over_two_devices(tmp_path, monkeypatch):
 
 KEPT = """
 import os, sys
-import jax, keras, numpy as np
+import model.lean, jax, keras, numpy as np
 from model.devices import set_up
 from model.networks import build
 device = set_up("cpu", mixed_precision=False, deterministic=True)
 logits = build("compact", filters=[4], kernel_sizes=[3])(np.zeros((1, 48, 48), np.uint8))
 print(device.kind, logits.devices(), "of", jax.config.jax_platforms, os.environ["XLA_FLAGS"])
+print("with", *sys.modules)
 """
 
 
@@ -164,4 +168,5 @@ def test_jax_computes_on_the_cpu_and_repeats_itself_where_it_is_told_to():
     done = subprocess.run(
         [sys.executable, "-c", KEPT], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    assert "cpu {CpuDevice(id=0)} of cpu --xla_gpu_deterministic_ops=true" in done.stdout, done.stderr[-2000:]
+    assert "cpu {CpuDevice(id=0)} of cpu --xla_gpu_deterministic_ops=true\n" in done.stdout, done.stderr[-2000:]
+    assert "tensorflow" not in done.stdout.partition("with")[2].split()

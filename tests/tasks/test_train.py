@@ -32,7 +32,8 @@ def params(**train):
     """The project's own parameters, shrunk."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["model"] |= {"filters": [8], "kernel_sizes": [3]}
-    values["train"] |= {"epochs": 3, "batch_size": 16, "canary": False, "mixed_precision": False} | train
+    quick = {"epochs": 3, "start_side": None, "batch_size": 16, "canary": False, "mixed_precision": False}
+    values["train"] |= quick | train
     return values
 
 

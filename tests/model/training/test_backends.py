@@ -49,7 +49,7 @@ RESUMED = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-import model, keras, numpy as np
+import model.lean, keras, numpy as np
 from model.networks import build
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup

@@ -20,7 +20,8 @@ from model.training.losses import Objective
 from model.training.optimizers import Recipe
 from model.training.saving import save_network
 
-TINY = {"filters": [4, 8], "kernel_sizes": [3, 3]}
+TINY = {"filters": [8], "kernel_sizes": [3]}
+DEEPER = {"filters": [4, 8], "kernel_sizes": [3, 3]}
 
 
 def bars(n, seed=0):
@@ -38,9 +39,9 @@ def recipe(**changed):
     return Fitting(**(settings | changed))
 
 
-def trained(fitting, data=None, **rest):
+def trained(fitting, data=None, size=TINY, **rest):
     keras.utils.set_random_seed(3)
-    network = build("compact", **TINY)
+    network = build("compact", **size)
     progress = fit(network, data or bars(112), bars(56, seed=1), fitting, **rest)
     return [keras.ops.convert_to_numpy(variable) for variable in network.variables], progress
 
@@ -62,6 +63,12 @@ def cut_off(fitting, folder, data=None):
     return backup
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """What a training leaves that nothing disturbs."""
+    return trained(recipe())
+
+
 def test_a_network_learns_and_keeps_its_best_epoch():
     weights, progress = trained(recipe(epochs=8))
     accuracies = [epoch.val_accuracy for epoch in progress.history]
@@ -73,7 +80,7 @@ def test_a_network_learns_and_keeps_its_best_epoch():
 
 @pytest.mark.parametrize("loss", ["crossentropy", "dice", "focal"])
 def test_a_network_learns_with_each_loss(loss):
-    _, progress = trained(recipe(epochs=12, objective=Objective(loss, label_smoothing=0.1)))
+    _, progress = trained(recipe(epochs=12, objective=Objective(loss, label_smoothing=0.1)), size=DEEPER)
     assert progress.history[progress.best_epoch].val_accuracy > 0.5
     losses = [epoch.loss for epoch in progress.history]
     assert losses[-1] < losses[0]
@@ -127,9 +134,8 @@ def test_macro_f1_is_scikit_learns_also_where_a_label_is_absent():
         assert macro_f1(network, data) == pytest.approx(expected)
 
 
-def test_a_training_that_was_cut_off_ends_as_one_that_was_not(tmp_path):
-    whole_weights, whole = trained(recipe())
-
+def test_a_training_that_was_cut_off_ends_as_one_that_was_not(plain, tmp_path):
+    whole_weights, whole = plain
     backup = cut_off(recipe(), tmp_path)
     seen = []
     weights, progress = trained(recipe(), backup=backup, watch=Watch(epoch=lambda index, figures: seen.append(index)))
@@ -140,14 +146,14 @@ def test_a_training_that_was_cut_off_ends_as_one_that_was_not(tmp_path):
         assert (one == other).all()
 
 
-def test_several_steps_a_call_leave_the_same_weights_and_are_told_of_once_a_call(tmp_path):
+def test_several_steps_a_call_leave_the_same_weights_and_are_told_of_once_a_call(plain, tmp_path):
     seen = []
     watch = Watch(batch=lambda *told: seen.append(told))
     weights, progress = trained(recipe(steps_per_execution=3), watch=watch)  # of 7 batches: 3, 3 and 1
     assert [faces for index, faces, _, _ in seen if index == 1] == [48, 96, 112]
     assert [loss for _, faces, loss, _ in seen if faces == 112] == pytest.approx([e.loss for e in progress.history])
 
-    one_by_one, expected = trained(recipe())
+    one_by_one, expected = plain
     assert progress.history == expected.history
     resumed, _ = trained(recipe(), backup=cut_off(recipe(steps_per_execution=3), tmp_path))
     for one, other, third in zip(weights, one_by_one, resumed, strict=True):
