@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.stats import beta, kstest
 
 from model.training.augmentation import Augmentation, mixed, resized, warp
 
@@ -117,13 +118,24 @@ def test_mixup_mixes_faces_targets_and_weights_by_one_share_and_one_partner(face
     assert blend.dtype == np.uint8
 
 
+def own_shares(alpha, seed, draws):
+    """Return what share of itself the first of two faces keeps in each draw: 1 where its partner is itself."""
+    rng, pair = np.random.default_rng(seed), np.array([[[0]], [[255]]], np.uint8)
+    return np.array([mixed(pair, [np.eye(2, dtype=np.float32)], alpha, rng)[1][0][0, 0] for _ in range(draws)])
+
+
 @settings(max_examples=25, deadline=None)
 @given(alpha=st.floats(0.05, 10), seed=st.integers(0, 1000))
-def test_shares_follow_the_beta_distribution_and_never_leave_0_to_1(alpha, seed):
-    rng = np.random.default_rng(seed)
-    pair = np.array([[[0]], [[255]]], np.uint8)
-    shares = np.array([mixed(pair, [np.eye(2, dtype=np.float32)], alpha, rng)[1][0] for _ in range(60)])
+def test_shares_never_leave_0_to_1(alpha, seed):
+    shares = own_shares(alpha, seed, 60)
     assert (shares >= 0).all()
     assert (shares <= 1).all()
-    # By symmetry their mean is a half; its deviation over 60 draws is at most 0.5 / sqrt(60) = 0.065.
-    assert abs(shares[:, 0, 0].mean() - 0.5) < 0.35
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 4.0])
+def test_shares_follow_the_beta_distribution(alpha):
+    shares = own_shares(alpha, 0, 1000)
+    mixed_ones = shares[shares < 1]
+    assert 400 < len(mixed_ones) < 600
+    assert kstest(mixed_ones, beta(alpha, alpha).cdf).pvalue > 0.01
+    assert kstest(mixed_ones, beta(2 * alpha, 2 * alpha).cdf).pvalue < 0.01
