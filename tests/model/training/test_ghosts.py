@@ -13,7 +13,7 @@ from tests.model.training.test_fitting import bars, cut_off, recipe, trained
 @pytest.fixture
 def network():
     keras.utils.set_random_seed(0)
-    return build("compact", filters=[8], kernel_sizes=[3], dropout=0.0)
+    return build("compact", filters=[4, 8], kernel_sizes=[3, 3], dropout=0.0)
 
 
 def drawn(n):
