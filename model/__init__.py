@@ -11,7 +11,7 @@ IN_TIME: Final = "tensorflow" not in sys.modules
 """What is set below reaches TensorFlow: it was not there yet."""
 
 # Set before Keras or TensorFlow is imported anywhere: every module of this room passes through here first.
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
 # Its C++ side logs errors that are none; what fails raises a Python exception all the same.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow leaves oneDNN off on CPUs without AVX-512, where it doubles the speed of convolutions.

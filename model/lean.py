@@ -1,33 +1,40 @@
 """Imports Keras without the packages that it takes along wherever they are installed, and that training never uses.
 
-They are a third of the time that its import takes, and 270 MB of memory: import this module before any that imports
-Keras. Afterwards they come in when asked for, as ever.
+They are a third of the time that its import takes, and 270 MB of memory: a command imports this module before any that
+imports Keras. Afterwards they come in when asked for, as ever. Where `KERAS_BACKEND` names what can't train, the
+command ends here, with a sentence.
 """
 
-import importlib
+import importlib.util
 import os
 import sys
 from typing import Final
 
 import model
+from model.importing import import_without
 
-_NEEDED: Final = {"jax": {"jax", "scipy"}, "tensorflow": {"tensorflow"}}
+_NEEDED: Final = {"jax": {"jax", "scipy"}, "tensorflow": {"tensorflow"}, "torch": {"torch"}}
+"""Keras's backends that train, each with what it can't be imported without."""
 
-OPTIONAL: Final = {"jax", "matplotlib", "pandas", "scipy", "sklearn", "tensorflow"} - _NEEDED.get(
-    os.environ["KERAS_BACKEND"], set()
-)
+_BACKEND: Final = os.environ["KERAS_BACKEND"]
+
+OPTIONAL: Final = {"jax", "matplotlib", "pandas", "scipy", "sklearn", "tensorflow"} - _NEEDED.get(_BACKEND, set())
 """What Keras and its backend do without."""
 
 
-def _import() -> None:
-    left_out = OPTIONAL - sys.modules.keys()
-    sys.modules |= dict.fromkeys(left_out)  # type: ignore[arg-type]  # None is the import system's word for: not here
-    try:
-        importlib.import_module("keras")
-    finally:
-        for name in left_out:
-            del sys.modules[name]
+def _check_backend() -> None:
+    if _BACKEND not in _NEEDED:
+        sys.exit(f"error: KERAS_BACKEND is {_BACKEND!r}: expected {', '.join(_NEEDED)}, which can train")
+    if absent := _absent(_BACKEND):
+        others = [f"set KERAS_BACKEND={backend}" for backend in _NEEDED if not _absent(backend)]
+        remedies = " or ".join([f"install {' and '.join(absent)}", *others])
+        sys.exit(f"error: Keras's backend is {_BACKEND}, which is not there: {remedies}")
 
 
+def _absent(backend: str) -> list[str]:
+    return sorted(name for name in _NEEDED[backend] if importlib.util.find_spec(name) is None)
+
+
+_check_backend()
 if model.IN_TIME:
-    _import()
+    import_without("keras", OPTIONAL)

@@ -1,14 +1,13 @@
 """The suite: what is expected of the data, checked by Great Expectations in memory, each outcome in words."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Final, Literal
 
-# Read while Great Expectations is imported, by those of its releases that report their use.
-os.environ["GX_ANALYTICS_ENABLED"] = "false"
+import tasks.validate.lean  # noqa: F401 - before Great Expectations
 
+# isort: split
 import great_expectations as gx
 import great_expectations.expectations as gxe
 import numpy as np
