@@ -6,38 +6,45 @@ saved and served. Reshaping and scaling are the first layers, so that training, 
 
 from collections.abc import Callable, Sequence
 from inspect import signature
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 import keras
 
 from model.networks.capstone import capstone
 from model.networks.compact import compact
-from model.networks.parts import CHANNEL, channel, faces_of
+from model.networks.parts import CHANNEL, Activation, channel, faces_of
 from model.networks.vgg import vgg
 
 NETWORKS: Final[dict[str, Callable[..., keras.Model]]] = {"capstone": capstone, "compact": compact, "vgg": vgg}
 
 
-def build(
-    name: str,
-    *,
-    side: int = 48,
-    filters: Sequence[int] | None = None,
-    kernel_sizes: Sequence[int] | None = None,
-    blocks: Sequence[int] | None = None,
-    dropout: float | None = None,
-    l2: float = 0.0,
-) -> keras.Model:
-    """Build a network with fresh weights; None leaves a knob at the network's own value.
+class Knobs(TypedDict, total=False):
+    """What a network can be changed in; None leaves a knob at the network's own value.
+
+    Attributes:
+        filters: of each convolution (`capstone`, 6) or stage (`compact`, `vgg`, any number).
+        kernel_sizes: as many as filters.
+        blocks: residual blocks (`compact`) or convolutions (`vgg`) of each stage; as many as filters.
+        activation: after each convolution, and each dense layer but the last; the gates of `compact` keep theirs.
+        dropout: share of units dropped, 0 to below 1.
+        l2: factor of the squared kernels in the loss, 0 or more.
+    """
+
+    filters: Sequence[int] | None
+    kernel_sizes: Sequence[int] | None
+    blocks: Sequence[int] | None
+    activation: Activation | None
+    dropout: float | None
+    l2: float
+
+
+def build(name: str, *, side: int = 48, **knobs: Unpack[Knobs]) -> keras.Model:
+    """Build a network with fresh weights.
 
     Args:
         name: a key of `NETWORKS`.
         side: height and width of the faces, in pixels.
-        filters: of each convolution (`capstone`, 6) or stage (`compact`, `vgg`, any number).
-        kernel_sizes: as many as filters.
-        blocks: residual blocks (`compact`) or convolutions (`vgg`) of each stage; as many as filters.
-        dropout: share of units dropped, 0 to below 1.
-        l2: factor of the squared kernels in the loss, 0 or more.
+        knobs: of `Knobs`.
 
     Returns:
         A functional model from uint8 [n, side, side] to logits float32 [n, 7].
@@ -47,11 +54,10 @@ def build(
     """
     if name not in NETWORKS:
         raise ValueError(f"no network is named {name!r}; there are {', '.join(NETWORKS)}")
-    given = {"filters": filters, "kernel_sizes": kernel_sizes, "blocks": blocks, "dropout": dropout}
-    knobs = {knob: value for knob, value in given.items() if value is not None}
-    if foreign := knobs.keys() - signature(NETWORKS[name]).parameters.keys():
-        raise ValueError(f"{name} has no {' and '.join(foreign)}; leave that at null")
-    return NETWORKS[name](side=side, l2=l2, **knobs)
+    given = {knob: value for knob, value in knobs.items() if value is not None}
+    if foreign := given.keys() - signature(NETWORKS[name]).parameters.keys():
+        raise ValueError(f"{name} has no {' and '.join(sorted(foreign))}; leave that at null")
+    return NETWORKS[name](side=side, **given)
 
 
 def at_side(network: keras.Model, side: int) -> keras.Model:

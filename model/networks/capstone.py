@@ -6,7 +6,7 @@ from typing import Final
 import keras
 from keras import layers
 
-from model.networks.parts import check_lists, faces_in, logits_out, penalty
+from model.networks.parts import Activation, check_lists, faces_in, logits_out, penalty
 
 HALVINGS: Final = 5
 SMALLEST: Final = 2**HALVINGS
@@ -17,6 +17,7 @@ def capstone(
     side: int = 48,
     filters: Sequence[int] = (32, 64, 128, 512, 512, 512),
     kernel_sizes: Sequence[int] = (3, 3, 5, 3, 3, 3),
+    activation: Activation = "relu",
     dropout: float = 0.25,
     l2: float = 0.0,
 ) -> keras.Model:
@@ -29,10 +30,10 @@ def capstone(
     check_lists("capstone", {"filters": filters, "kernel sizes": kernel_sizes}, length=6)
 
     def convolve(x: keras.KerasTensor, index: int) -> keras.KerasTensor:
-        kernel = (kernel_sizes[index], kernel_sizes[index])
-        return layers.Conv2D(filters[index], kernel, padding="same", activation="relu", kernel_regularizer=penalty(l2))(
-            x
-        )
+        size = kernel_sizes[index]
+        return layers.Conv2D(
+            filters[index], (size, size), padding="same", activation=activation, kernel_regularizer=penalty(l2)
+        )(x)
 
     if side < SMALLEST:
         raise ValueError(f"capstone needs faces of at least {SMALLEST} pixels, found {side}")
@@ -46,7 +47,7 @@ def capstone(
         x = layers.Dropout(dropout)(x)
     x = layers.Flatten()(x)
     for units in (256, 512):
-        x = layers.Dense(units, activation="relu", kernel_regularizer=penalty(l2))(x)
+        x = layers.Dense(units, activation=activation, kernel_regularizer=penalty(l2))(x)
         x = layers.BatchNormalization()(x)
         x = layers.Dropout(dropout)(x)
     return keras.Model(faces, logits_out(x, l2), name="capstone")

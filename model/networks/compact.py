@@ -6,7 +6,7 @@ from typing import Final
 import keras
 from keras import layers
 
-from model.networks.parts import check_lists, convolved, faces_in, logits_out, penalty, standardized
+from model.networks.parts import Activation, check_lists, convolved, faces_in, logits_out, penalty, standardized
 
 SQUEEZED: Final = 8
 """How many times fewer units the gate of a block has than maps, and the fewest that it has."""
@@ -18,6 +18,7 @@ def compact(
     filters: Sequence[int] = (48, 96, 192),
     kernel_sizes: Sequence[int] = (3, 3, 3),
     blocks: Sequence[int] | None = None,
+    activation: Activation = "relu",
     dropout: float = 0.2,
     l2: float = 0.0,
 ) -> keras.Model:
@@ -33,23 +34,26 @@ def compact(
     check_lists("compact", {"filters": filters, "kernel sizes": kernel_sizes, "blocks": blocks})
     faces, x = faces_in(side)
     x = convolved(standardized(x), filters[0], 3, strides=2, l2=l2)
-    x = layers.ReLU()(x)
+    x = layers.Activation(activation)(x)
     for stage, (width, kernel, count) in enumerate(zip(filters, kernel_sizes, blocks, strict=True)):
         for block in range(count):
-            x = _residual(x, width, kernel, strides=2 if stage > 0 and block == 0 else 1, l2=l2)
+            strides = 2 if stage > 0 and block == 0 else 1
+            x = _residual(x, width, kernel, strides=strides, activation=activation, l2=l2)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(dropout)(x)
     return keras.Model(faces, logits_out(x, l2), name="compact")
 
 
-def _residual(x: keras.KerasTensor, width: int, kernel: int, strides: int, l2: float) -> keras.KerasTensor:
+def _residual(
+    x: keras.KerasTensor, width: int, kernel: int, *, strides: int, activation: Activation, l2: float
+) -> keras.KerasTensor:
     shortcut = x
     if strides != 1 or x.shape[-1] != width:
         halved = layers.AveragePooling2D(strides, padding="same")(x) if strides != 1 else x
         shortcut = convolved(halved, width, 1, l2=l2)
-    x = layers.ReLU()(convolved(x, width, kernel, strides=strides, l2=l2))
+    x = layers.Activation(activation)(convolved(x, width, kernel, strides=strides, l2=l2))
     x = convolved(x, width, kernel, l2=l2)
-    return layers.ReLU()(layers.Add()([_gated(x, l2), shortcut]))
+    return layers.Activation(activation)(layers.Add()([_gated(x, l2), shortcut]))
 
 
 def _gated(x: keras.KerasTensor, l2: float) -> keras.KerasTensor:

@@ -1,12 +1,15 @@
 """What the networks have in common: the way in, the way out, and the check of their lists."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import keras
 from keras import layers
 
 from model.labels import LABELS
+
+Activation = Literal["relu", "gelu", "silu"]
+"""What comes after a convolution: Nair & Hinton 2010; Hendrycks & Gimpel 2016; Elfwing et al. 2018, "swish" as well."""
 
 CHANNEL: Final = "channel"
 """Name of the one layer that knows the size of the faces."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from model.networks.parts import check_lists, convolved, faces_in, logits_out, penalty, standardized
+from model.networks.parts import Activation, check_lists, convolved, faces_in, logits_out, penalty, standardized
 
 
 def vgg(
@@ -14,6 +14,7 @@ def vgg(
     filters: Sequence[int] = (64, 128, 256, 512),
     kernel_sizes: Sequence[int] = (3, 3, 3, 3),
     blocks: Sequence[int] | None = None,
+    activation: Activation = "relu",
     dropout: float = 0.3,
     l2: float = 0.0,
 ) -> keras.Model:
@@ -30,11 +31,11 @@ def vgg(
     x = standardized(x)
     for width, kernel, count in zip(filters, kernel_sizes, blocks, strict=True):
         for _ in range(count):
-            x = layers.ReLU()(convolved(x, width, kernel, l2=l2))
+            x = layers.Activation(activation)(convolved(x, width, kernel, l2=l2))
         x = layers.MaxPooling2D(padding="same")(x)
         x = layers.Dropout(dropout)(x)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dense(filters[-1], use_bias=False, kernel_initializer="he_normal", kernel_regularizer=penalty(l2))(x)
-    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Activation(activation)(layers.BatchNormalization(momentum=0.9)(x))
     x = layers.Dropout(dropout)(x)
     return keras.Model(faces, logits_out(x, l2), name="vgg")

@@ -104,6 +104,8 @@ class Model(Section):
     """Kernel size of each convolution (`capstone`) or stage (`compact`, `vgg`)."""
     blocks: Annotated[list[Positive], Field(min_length=1)] | None
     """Residual blocks (`compact`) or convolutions (`vgg`) of each stage."""
+    activation: Literal["relu", "gelu", "silu"] | None
+    """After each convolution; all networks have `relu` of their own."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None
     l2: Annotated[float, Field(ge=0)]
     """Factor of the squared kernels in the loss."""

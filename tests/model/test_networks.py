@@ -1,10 +1,14 @@
 from collections import Counter
+from typing import get_args
 
+import keras
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from model.labels import LABELS
 from model.networks import NETWORKS, at_side, build, with_probabilities
+from model.networks.parts import Activation
 from model.summary import describe
 
 
@@ -83,6 +87,27 @@ def test_knobs_change_the_network():
     assert (5, 5) in {layer.kernel_size for layer in convolutions}
     assert all(layer.kernel_regularizer is not None for layer in convolutions)
     assert {layer.rate for layer in network.layers if type(layer).__name__ == "Dropout"} == {0.5}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_activation_is_that_of_every_layer_but_the_gates(name):
+    def activations(network):
+        dense = () if name == "compact" else ("Dense",)  # there, the gates are dense
+        kinds = ("Activation", "Conv2D", *dense)
+        found = [layer.get_config()["activation"] for layer in network.layers if type(layer).__name__ in kinds]
+        return Counter(name for name in found if name != "linear")
+
+    plain, smooth = activations(build(name)), activations(build(name, activation="silu"))
+    assert plain.keys() == {"relu"}
+    assert smooth == Counter(silu=plain["relu"])
+
+
+def test_silu_and_gelu_are_those_of_their_papers():
+    x = np.linspace(-4, 4, 9, dtype=np.float32)
+    activated = {name: np.asarray(keras.layers.Activation(name)(x)) for name in get_args(Activation)}
+    np.testing.assert_array_equal(activated["relu"], np.maximum(x, 0))
+    np.testing.assert_allclose(activated["silu"], x / (1 + np.exp(-x)), atol=1e-6)
+    np.testing.assert_allclose(activated["gelu"], x * norm.cdf(x), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_multiply_adds_by_hand():
 def test_shortcuts_are_inputs():
     rows = {row.name: row for row in describe(build("compact", filters=(4,), kernel_sizes=(3,)))}
     add = next(row for row in rows.values() if row.kind == "Add")
-    assert {rows[name].kind for name in add.inputs} == {"Multiply", "ReLU"}
+    assert {rows[name].kind for name in add.inputs} == {"Multiply", "Activation"}
 
 
 def test_the_drawing_is_svg_with_each_weighted_layer_and_the_shortcut():

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from bench.gpu import settings_of
 from model.networks import NETWORKS
+from model.networks.parts import Activation
 from tasks.common.errors import UserError
 from tasks.common.params import Model, Params
 from tasks.common.reading import changed, check_params, load_params, read_values
@@ -20,6 +21,8 @@ def choices(section: type[BaseModel], within: str = "") -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name, field in section.model_fields.items():
         kind, full = field.annotation, f"{within}{field.alias or name}"
+        if type(None) in get_args(kind):
+            kind = get_args(kind)[0]
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found |= choices(kind, f"{full}.")
         elif isinstance(first := next(iter(get_args(kind)), None), str):
@@ -43,8 +46,8 @@ def test_the_comments_of_params_yaml_name_the_choices_that_are_accepted():
     assert commented() == choices(Params)
 
 
-def test_each_network_can_be_chosen():
-    assert choices(Model)["name"] == set(NETWORKS)
+def test_each_network_and_activation_can_be_chosen():
+    assert choices(Model) == {"name": set(NETWORKS), "activation": set(get_args(Activation))}
 
 
 def overrides() -> list[str]:
