@@ -45,7 +45,8 @@ def set_up(
 ) -> Device:
     """Choose the device and set precision and determinism, before any network is built.
 
-    TensorFlow takes a GPU's memory as it needs it. Where there are several GPUs, all of them are used.
+    TensorFlow takes a GPU's memory as it needs it. Where there are several GPUs, all of them are used, but for PyTorch,
+    on which Keras computes on one.
 
     Args:
         device: `auto` takes a GPU where there is one.
@@ -222,7 +223,7 @@ def _torch_gpus() -> list[str]:
 
     if os.environ.get("KERAS_TORCH_DEVICE") == "cpu":
         return []
-    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
 
 
 def _repeat_itself() -> None:

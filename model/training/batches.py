@@ -1,5 +1,6 @@
 """Faces on their way to the network: shuffled, augmented and batched, from the seed alone."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -85,7 +86,7 @@ class Batches(keras.utils.PyDataset):
         augment: Augmentation | None = None,
         weights: np.ndarray | None = None,
         side: int | None = None,
-        at_least: int = 1,
+        count: int | None = None,
     ) -> None:
         """Take the data as it is.
 
@@ -96,17 +97,16 @@ class Batches(keras.utils.PyDataset):
             augment: needs a seed.
             weights: float32 [7], the say of each label in the loss.
             side: height and width of the faces that come, in pixels; by default those of the data.
-            at_least: a last batch of fewer faces is left out, so that each of several devices gets some.
+            count: how many faces come, those first in the order; by default all.
         """
         super().__init__(workers=AHEAD)
         self._data, self._batch_size, self.seed, self._weights = data, batch_size, seed, weights
-        whole, rest = divmod(len(data), batch_size)
-        self._length = whole + (rest >= max(1, at_least))
         self._augment, self.side = augment, side or data.faces.shape[1]
-        self._order = np.arange(len(data)) if seed is None else np.random.default_rng(seed).permutation(len(data))
+        order = np.arange(len(data)) if seed is None else np.random.default_rng(seed).permutation(len(data))
+        self._order = order[:count]
 
     def __len__(self) -> int:
-        return self._length
+        return math.ceil(len(self._order) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Return faces uint8 [b, side, side], targets float32 [b, 7] and, with class weights, those of the labels [b].

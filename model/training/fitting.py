@@ -1,7 +1,9 @@
 """Training a network: epoch after epoch, the best weights kept, resumable after each."""
 
+import contextlib
 import gc
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -72,7 +74,7 @@ def fit(
         fitting: the recipe.
         backup: what to go on from where it is there, and to write after each epoch.
         watch: whom to tell; of the epochs before a restart too.
-        devices: how many share each batch; faces that are too few for all of them wait for another epoch.
+        devices: how many share each batch; faces that can't be shared evenly wait for another epoch.
 
     Raises:
         TrainingError: the loss is not a finite number, the devices or parts can't share a batch, the faces start too
@@ -104,7 +106,7 @@ class _Feed:
                 f"{devices} devices can't share batches of {fitting.batch_size} faces evenly: change train.batch_size"
             )
         self._train, self._validation, self._fitting = train, validation, fitting
-        self._side, self._shares = side, max(devices, fitting.parts(devices))
+        self._side, self._devices, self._shares = side, devices, max(devices, fitting.parts(devices))
         for what, faces, each in (("training", train, NORMALIZED), ("validation", validation, 1)):
             if len(faces) < each * self._shares:
                 raise TrainingError(
@@ -123,8 +125,14 @@ class _Feed:
             augment=fitting.augment,
             weights=self._weights,
             side=fitting.growth.side(epoch, fitting.epochs, self._side),
-            at_least=NORMALIZED * self._shares,
+            count=self._count(),
         )
+
+    def _count(self) -> int:
+        """Return how many faces an epoch has: a last batch has as many for each device, and enough for each part."""
+        faces = len(self._train)
+        rest = faces % self._fitting.batch_size
+        return faces - (rest % self._devices if rest >= NORMALIZED * self._shares else rest)
 
     def validation(self, side: int) -> Batches:
         """Return those of all validation faces, in their order."""
@@ -194,7 +202,7 @@ def _epoch(learners: _Learners, feed: _Feed, guard: Guard, spent: Spent) -> Epoc
     _level(learner, train, validation)
     with spent.on("training"):
         logs = learner.fit(train, epochs=1, verbose=0, shuffle=False, callbacks=[guard]).history
-    with spent.on("validation"):
+    with spent.on("validation"), _undivided():
         val_loss, val_accuracy = learner.evaluate(validation, verbose=0)
     if not math.isfinite(val_loss):
         raise diverged("validation loss", val_loss, f"after epoch {guard.index + 1}")
@@ -210,9 +218,21 @@ def _level(learner: keras.Model, train: Batches, validation: Batches) -> None:
     another one is shown before. PyTorch's dropout follows the process's random numbers, not the network's.
     """
     if keras.backend.backend() != "tensorflow":
-        learner.test_on_batch(*validation[0])
+        with _undivided():
+            learner.test_on_batch(*validation[0])
     if keras.backend.backend() == "torch":
         keras.utils.set_random_seed(int(np.random.SeedSequence(train.seed).generate_state(1)[0]))
+
+
+@contextlib.contextmanager
+def _undivided() -> Iterator[None]:
+    """Have each device take whole batches: JAX divides only those whose faces are a multiple of the devices."""
+    spread = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(spread)
 
 
 def macro_f1(network: keras.Model, data: Labelled, shares: int = 1) -> float:
@@ -221,7 +241,8 @@ def macro_f1(network: keras.Model, data: Labelled, shares: int = 1) -> float:
     It is scikit-learn's `f1_score` over all seven labels with `zero_division=0`: one that is neither there nor
     predicted counts as 0.
     """
-    predicted = network.predict(Batches(data, _size(len(data), shares)), verbose=0).argmax(axis=1)
+    with _undivided():
+        predicted = network.predict(Batches(data, _size(len(data), shares)), verbose=0).argmax(axis=1)
     classes = len(LABELS)
     confusion = np.bincount(data.labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
     both = confusion.sum(axis=0) + confusion.sum(axis=1)

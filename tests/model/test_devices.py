@@ -149,6 +149,38 @@ def test_fitting_and_backup_work_spread_over_two_devices(tmp_path, monkeypatch):
     assert "spread over 2" in done.stdout, done.stderr[-2000:]
 
 
+SPREAD_BY_JAX = """
+import contextlib
+import model.lean, keras, numpy as np
+from model.training.augmentation import Augmentation
+from model.training.batches import Labelled
+from model.training.fitting import Fitting, fit, macro_f1
+from model.networks import build
+from model.training.optimizers import Recipe
+# One face is left over for the last batch of training, and one of validation, where none may be missing.
+data = Labelled(np.random.default_rng(0).integers(0, 256, (37, 48, 48), dtype=np.uint8), np.arange(37) % 7)
+devices = keras.distribution.list_devices("cpu")
+fitting = Fitting(Recipe("nesterov", 0.001), epochs=1, batch_size=16, seed=0, augment=Augmentation())
+def figures(spread):
+    keras.utils.set_random_seed(0)
+    with keras.distribution.DataParallel(devices=devices).scope() if spread else contextlib.nullcontext():
+        network = build("compact", filters=[4], kernel_sizes=[3], dropout=0.0)
+        epoch = fit(network, data, data, fitting, devices=len(devices) if spread else 1).history[0]
+        return epoch.loss, epoch.val_loss, macro_f1(network, data, shares=len(devices) if spread else 1)
+np.testing.assert_allclose(figures(True), figures(False), rtol=0.01)
+print("spread over", len(devices))
+"""
+
+
+def test_jax_fits_on_two_devices_as_on_one_also_where_they_cannot_share_the_faces_evenly():
+    if find_spec("jax") is None:
+        pytest.skip("jax is not installed")
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    command = [sys.executable, "-c", SPREAD_BY_JAX]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=180)
+    assert "spread over 2" in done.stdout, done.stderr[-2000:]
+
+
 KEPT = """
 import os, sys
 import model.lean, jax, keras, numpy as np

@@ -37,6 +37,20 @@ def test_cosine_warms_up_and_ends_at_zero():
     assert values[100] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("decay", [0.5, 0.9])
+def test_ema_is_the_moving_average_of_the_weights_after_each_step(decay):
+    kernel = keras.Variable([4.0, -1.0], name="kernel")
+    optimizer = Recipe("sgd", 0.1, ema=decay).build(10)
+    average = None
+    for gradient in ([1.0, 2.0], [-3.0, 0.5], [0.0, -8.0], [2.0, 2.0]):
+        optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [kernel])
+        weights = keras.ops.convert_to_numpy(kernel).copy()
+        # Polyak & Juditsky 1992, as Keras starts it: the average begins with the weights after the first step.
+        average = weights if average is None else decay * average + (1 - decay) * weights
+    optimizer.finalize_variable_values([kernel])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(kernel), average, rtol=1e-6)
+
+
 def step(recipe, start, gradient):
     """Return kernel and bias after one step from `start` with one gradient for both."""
     kernel, bias = keras.Variable(start, name="kernel"), keras.Variable(start, name="bias")
