@@ -6,20 +6,20 @@ Run it where the data was ingested with `--votes fer2013new.csv`. Barsoum et al.
 contempt, "unknown" and "not a face" count as disagreement.
 """
 
-import sys
-
 import numpy as np
 
 from model.labels import LABELS
 from tasks.common import paths
+from tasks.common.errors import UserError, command
 from tasks.common.tables import VOTED, read_faces
 
 
+@command
 def main() -> None:
     """Print the share of votes, and of majorities, that name the label: over all test faces and by label."""
     faces = read_faces(paths.FACES)
     if faces.votes is None:
-        sys.exit(f"{paths.FACES}: has no crowd votes; ingest the data with `--votes fer2013new.csv`")
+        raise UserError(f"{paths.FACES}: has no crowd votes; ingest the data with `--votes fer2013new.csv`")
     faces = faces.take(np.flatnonzero(faces.usage == "PrivateTest"))
     votes = np.asarray(faces.votes, float)
     total = votes.sum(axis=1)

@@ -3,11 +3,12 @@
     python -m bench.audit
 
 Run it after `dvc repro`, where the data was ingested with `--votes fer2013new.csv`. Confident learning (Northcutt et
-al. 2021, by `cleanlab`) holds each label against what a network that never saw the face says of it. It writes
-`reports/audit.html`, a page of the faces; the crowd's votes on them, which no network saw, say how far to trust it.
+al. 2021, by `cleanlab`) holds each label against what a network says of the face, for all test faces and for those
+without a copy in training, which alone the network never saw. It writes `reports/audit.html`, a page of the latter;
+the crowd's votes on them, which no network saw either, say how far to trust it.
 """
 
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,11 +17,15 @@ from cleanlab.filter import find_label_issues
 
 from model.labels import LABELS
 from tasks.common import paths
+from tasks.common.errors import UserError, command
 from tasks.common.files import write_text
-from tasks.common.tables import VOTED, VOTES, Faces, Predictions, read_faces, read_predictions
+from tasks.common.tables import VOTED, VOTES, Faces, Predictions, read_faces, read_predictions, read_split
+from tasks.evaluate import test_subset
 from tasks.report.page import contact_sheet, page, paragraph, section, table
 
 PAGE: Final = paths.REPORT.with_name("audit.html")
+
+HEADER: Final = ("", "all", "without a copy in training")
 
 SHOWN: Final = 96
 """Faces on the page."""
@@ -43,19 +48,32 @@ class Audit:
     crowd: np.ndarray
 
 
+@command
 def main() -> None:
     """Audit, print the figures, and write the page."""
     predictions = read_predictions(paths.PREDICTIONS)
-    faces = read_faces(paths.FACES)
+    faces, leak = test_subset(read_faces(paths.FACES), read_split(paths.SPLIT))
     if faces.votes is None:
-        sys.exit(f"{paths.FACES}: has no crowd votes; ingest the data with `--votes fer2013new.csv`")
-    faces = faces.take(np.searchsorted(faces.row, predictions.row))
-    audit = Audit(faces, predictions, suspects_of(predictions), crowd_of(faces))
-    rows = figures(audit)
-    for name, value in rows:
-        print(f"{name:74} {value}")
-    write_text(PAGE, audit_page(audit, rows))
+        raise UserError(f"{paths.FACES}: has no crowd votes; ingest the data with `--votes fer2013new.csv`")
+    if not np.array_equal(faces.row, predictions.row):
+        raise UserError(f"{paths.PREDICTIONS}: its rows are not the test faces here; run `dvc repro evaluate`")
+    unseen = audited(faces, predictions, np.flatnonzero(leak == "none"))
+    rows = side_by_side(audited(faces, predictions, np.arange(len(faces))), unseen)
+    for row in [HEADER, *rows]:
+        print("{:68} {:>16} {:>26}".format(*row))
+    write_text(PAGE, audit_page(unseen, rows))
     print(f"page: {PAGE}")
+
+
+def audited(faces: Faces, predictions: Predictions, which: np.ndarray) -> Audit:
+    """Return the audit of some of the faces, int [k], positions among them."""
+    said = Predictions(predictions.row[which], predictions.label[which], predictions.probabilities[which])
+    return Audit(faces.take(which), said, suspects_of(said), crowd_of(faces.take(which)))
+
+
+def side_by_side(whole: Audit, unseen: Audit) -> list[tuple[str, str, str]]:
+    """Return the figures of both, as a name and two values."""
+    return [(name, one, other) for (name, one), (_, other) in zip(figures(whole), figures(unseen), strict=True)]
 
 
 def suspects_of(predictions: Predictions) -> np.ndarray:
@@ -101,7 +119,7 @@ def _share(hits: np.ndarray) -> str:
     return f"{hits.mean():.3f} of {len(hits):,}" if len(hits) else "no face"
 
 
-def audit_page(audit: Audit, rows: list[tuple[str, str]]) -> str:
+def audit_page(audit: Audit, rows: Sequence[Sequence[str]]) -> str:
     """Return the page: the figures, and the likeliest mislabelled faces with what the network and the crowd say."""
     shown = audit.suspects[:SHOWN]
     sheet = contact_sheet((audit.faces.pixels[index], caption(audit, index)) for index in shown)
@@ -110,10 +128,11 @@ def audit_page(audit: Audit, rows: list[tuple[str, str]]) -> str:
         "\n".join(
             [
                 paragraph(
-                    "Confident learning (Northcutt et al. 2021) names the faces whose label a network that never saw "
-                    "them finds unlikely. The votes are those of FER+'s ten annotators (Barsoum et al. 2016)."
+                    "Confident learning (Northcutt et al. 2021) names the faces whose label a network finds unlikely. "
+                    "Those shown have no copy in training: the network never saw them. "
+                    "The votes are those of FER+'s ten annotators (Barsoum et al. 2016)."
                 ),
-                section("Figures", table((), rows)),
+                section("Figures", table(HEADER, rows)),
                 section(f"The {len(shown)} likeliest mislabelled faces", sheet),
             ]
         ),

@@ -1,12 +1,16 @@
-"""The claimed networks' predictions of FER2013's test faces, scored anew.
+"""The claimed networks' predictions of FER2013's test faces, scored anew; or those of other networks.
 
-    python -m bench.claims
+    python -m bench.claims [NAME=FILE … [--keep OTHER]]
 
 Run it where FER2013 was ingested and split as its authors did: `docs/predictions.parquet` has what each network said of
-each row, and none of the faces or labels. It prints the table of docs/results.md.
+each row, and none of the faces or labels. It prints the table of docs/results.md: each network, their mean and spread,
+and what they say together. FILE is `outputs/predictions.parquet` of a run, or `test.parquet` of `python -m bench.gpu`;
+OTHER then holds them all, as `docs/predictions.parquet` does.
 """
 
-from collections.abc import Iterable, Iterator
+import argparse
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -18,14 +22,15 @@ import pyarrow.parquet as pq
 from model.labels import LABELS
 from tasks.common import paths
 from tasks.common.errors import UserError, command
+from tasks.common.files import replacing
 from tasks.common.params import Evaluate
 from tasks.common.reading import load_params
-from tasks.common.tables import Predictions, read_faces, read_split
+from tasks.common.tables import Predictions, read_faces, read_predictions, read_split
 from tasks.evaluate import test_subset
 from tasks.scoring.scores import Bootstrap, Scores, score
 
 CLAIMED: Final = Path(__file__).parents[1] / "docs" / "predictions.parquet"
-"""Columns: `seed` of the training, `row` of the faces table, and the probability of each label."""
+"""Columns: `seed` of the training, or another name; `row` of the faces table; and the probability of each label."""
 
 HEADER: Final = ("accuracy", "macro F1", "negative log-likelihood", "accuracy without a copy", "with an exact copy")
 
@@ -42,10 +47,55 @@ class Claim:
 @command
 def main() -> None:
     """Print a row for each network, their mean and spread, and one for the mean of their probabilities."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("others", nargs="*", metavar="NAME=FILE", help="predictions of other networks")
+    parser.add_argument("--keep", type=Path, metavar="OTHER", help="file to write these predictions into, together")
+    asked = parser.parse_args()
     faces, leak = test_subset(read_faces(paths.FACES), read_split(paths.SPLIT))
-    claims = [Claim(name, predictions, leak) for name, predictions in read_claims(faces.row, faces.emotion)]
-    for line in table(claims, load_params(paths.PARAMS).evaluate):
+    if asked.keep:
+        keep(asked.keep, read_others(asked.others, faces.row))
+    said = read_others(asked.others, faces.row) if asked.others else read_claims(faces.row, faces.emotion)
+    for line in table(
+        [Claim(name, predictions, leak) for name, predictions in said], load_params(paths.PARAMS).evaluate
+    ):
         print(line)
+
+
+def read_others(others: Sequence[str], row: np.ndarray) -> Iterator[tuple[str, Predictions]]:
+    """Yield the name and the predictions of each network, from NAME=FILE; `row` as in `read_claims`.
+
+    Raises:
+        UserError: one is not of this form, a name is there twice, or a file is not there or of other faces.
+    """
+    names = [other.partition("=")[0] for other in others]
+    for other, name in zip(others, names, strict=True):
+        path = Path(other.partition("=")[2])
+        if not (name and path.name):
+            raise UserError(f"found {other!r}, expected NAME=FILE, as in 42=outputs/predictions.parquet")
+        if names.count(name) > 1:
+            raise UserError(f"two networks are called {name}: give each a name of its own")
+        predictions = read_predictions(path)
+        if not np.array_equal(predictions.row, row):
+            raise UserError(f"{path}: its rows are not the {len(row):,} test faces here; were they split another way?")
+        yield name, predictions
+
+
+def keep(path: Path, said: Iterable[tuple[str, Predictions]]) -> None:
+    """Write networks' predictions into one file, without the labels of the faces."""
+    parts = [
+        pa.table(
+            {
+                "seed": pa.array([name] * len(predictions)),
+                "row": pa.array(predictions.row, pa.int32()),
+                **{label: predictions.probabilities[:, i].astype(np.float32) for i, label in enumerate(LABELS)},
+            }
+        )
+        for name, predictions in said
+    ]
+    if not parts:
+        raise UserError("--keep: there is nothing to keep; name the networks, as in 42=outputs/predictions.parquet")
+    with replacing(path) as beside:
+        pq.write_table(pa.concat_tables(parts), beside)
 
 
 def read_claims(row: np.ndarray, label: np.ndarray, path: Path = CLAIMED) -> Iterator[tuple[str, Predictions]]:
@@ -81,6 +131,8 @@ def table(claims: list[Claim], params: Evaluate) -> Iterator[str]:
     scored = [_scored(claim, params) for claim in claims]
     yield from (_line(claim.name, *scores) for claim, scores in zip(claims, scored, strict=True))
     each = np.array([_values(*scores) for scores in scored])
+    if len(claims) == 1:
+        return
     mean, spread = each.mean(axis=0), each.std(axis=0, ddof=1)
     yield _row("mean ± standard deviation", (f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True)))
     together = np.mean([claim.predictions.probabilities for claim in claims], axis=0)
@@ -96,7 +148,7 @@ def _scored(claim: Claim, params: Evaluate) -> tuple[Scores, Scores, float]:
         for which in (np.ones(len(said), bool), claim.leak == "none")
     )
     right, exact = said.probabilities.argmax(axis=1) == said.label, claim.leak == "exact"
-    return whole, clean, float(right[exact].mean())
+    return whole, clean, float(right[exact].mean()) if exact.any() else math.nan
 
 
 def _line(name: str, whole: Scores, clean: Scores, exact: float) -> str:

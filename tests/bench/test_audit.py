@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.audit import Audit, audit_page, caption, crowd_of, figures, suspects_of
+from bench.audit import Audit, audit_page, audited, caption, crowd_of, figures, side_by_side, suspects_of
 from model.labels import LABELS
 from tasks.common.tables import VOTED, VOTES, Faces, Predictions
 
@@ -37,7 +37,11 @@ def test_the_faces_with_a_wrong_label_are_found_and_the_score_moves_as_it_should
     assert found["accuracy with the likely mislabelled faces as the crowd has them"] == "1.000 of 700"
     assert found["of them, the crowd names another label"] == "1.000 of 30"
     assert found["of the others, the crowd names another label"] == "0.000 of 670"
-    page = audit_page(audit, figures(audit))
+    rows = side_by_side(audit, audited(audit.faces, audit.predictions, np.flatnonzero(np.arange(FACES) % 2)))
+    accuracies = {name: values for name, *values in rows}["accuracy"]
+    odd = sum(1 for index in wrong if index % 2)
+    assert accuracies == [f"{1 - 30 / FACES:.3f} of 700", f"{1 - odd / 350:.3f} of 350"]
+    page = audit_page(audit, rows)
     assert page.count("<figcaption>") == 30
     first = int(audit.suspects[0])
     said = caption(audit, first)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from bench.claims import Claim, read_claims, table
+from bench.claims import Claim, keep, read_claims, read_others, table
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.reading import load_params
+from tasks.common.tables import Predictions, write_predictions
 from tests.conftest import ROOT
 
 PRIVATE = np.arange(35_887 - 3_589, 35_887, dtype=np.int32)
@@ -53,3 +54,39 @@ def test_the_table_scores_what_the_networks_said():
     assert len(lines) == 6
     together = (first.probabilities + second.probabilities).argmax(axis=1)
     assert lines[-1].startswith(f"| the 2 networks' mean | {(together == label).mean():.3f} [")
+
+
+def test_predictions_of_other_networks_are_read_kept_together_and_read_again(tmp_path):
+    row, label = np.arange(100, 105, dtype=np.int32), np.arange(5, dtype=np.int8)
+    draws = np.random.default_rng(0)
+    said = {name: draws.dirichlet(np.ones(7), 5).astype(np.float32) for name in ("vgg", "wide")}
+    for name, probabilities in said.items():
+        write_predictions(tmp_path / f"{name}.parquet", Predictions(row, label, probabilities))
+    others = [f"{name}={tmp_path / name}.parquet" for name in said]
+    keep(tmp_path / "kept.parquet", read_others(others, row))
+    again = dict(read_claims(row, label, tmp_path / "kept.parquet"))
+    assert list(again) == list(said)
+    for name, predictions in again.items():
+        np.testing.assert_array_equal(predictions.probabilities, said[name])
+        np.testing.assert_array_equal(predictions.label, label)
+
+    for wrong, sentence in (
+        (["vgg"], "expected NAME=FILE"),
+        ([others[0], others[0]], "two networks are called vgg"),
+        ([f"vgg={tmp_path / 'absent.parquet'}"], r"absent\.parquet: no such file"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            list(read_others(wrong, row))
+    with pytest.raises(UserError, match="its rows are not the 5 test faces here"):
+        list(read_others(others, row + 1))
+    with pytest.raises(UserError, match="nothing to keep"):
+        keep(tmp_path / "none.parquet", [])
+    assert not (tmp_path / "none.parquet").exists()
+
+
+def test_one_network_alone_has_no_spread():
+    name, predictions = next(read_claims(PRIVATE, np.zeros(len(PRIVATE), np.int8)))
+    claim = Claim(name, predictions, np.full(len(PRIVATE), "none"))
+    lines = list(table([claim], load_params(ROOT / paths.PARAMS).evaluate))
+    assert len(lines) == 3
+    assert lines[2].startswith("| 42 | ")
