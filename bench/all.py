@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tasks.common.errors import UserError, command
+
 PAGE = Path("docs/performance.md")
 
 HEAD = """# Performance
@@ -52,18 +54,21 @@ def section(module: str, arguments: list[str], shown: list[str]) -> str:
         [sys.executable, "-m", f"bench.{module}", *arguments], check=False, capture_output=True, text=True
     )
     if done.returncode:
-        sys.exit(f"bench.{module}: failed\n{done.stdout}{done.stderr}")
+        raise UserError(f"bench.{module}: failed\n{done.stdout}{done.stderr}")
     title = (importlib.import_module(f"bench.{module}").__doc__ or "").splitlines()[0]
     command = " ".join(["python", "-m", f"bench.{module}", *shown])
     return f"\n## {title.rstrip('.')}\n\n```console\n$ {command}\n{done.stdout.rstrip()}\n```\n"
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--csv", required=True, help="FER2013 as the challenge's CSV")
     parser.add_argument("--torch", help="a Python that has PyTorch and NumPy")
     parser.add_argument("--rounds", default="3")
     asked = parser.parse_args()
+    if not Path(asked.csv).is_file():
+        raise UserError(f"{asked.csv}: no such file; name FER2013 as the challenge's CSV")
     rounds = ["--rounds", asked.rounds]
     torch = (["--torch", asked.torch], ["--torch", "python"]) if asked.torch else ([], [])
     plan = [
