@@ -2,11 +2,12 @@
 
     python -m bench.gpu PREPARED --out FOLDER [-S train.epochs=60 …]
 
-PREPARED is a folder with `faces.parquet` and `split.parquet` (of `data/` and `outputs/`). It needs NumPy, pandas,
-PyArrow, scikit-learn, pydantic, PyYAML and Keras with one backend, which `KERAS_BACKEND` names. Killed, the same
-command goes on from the last epoch. FOLDER then holds the network, its history, its predictions for the validation and
-the test faces, and its figures on the validation faces; nothing here scores the test faces.
-`make import-run DIR=FOLDER` makes it an experiment of the repository.
+PREPARED is a folder with `faces.parquet` (of `data/`); where `split.parquet` (of `outputs/`) lies there too, it is the
+split, else one is made as the stage `split` makes it. It needs NumPy, pandas, PyArrow, scikit-learn, pydantic, PyYAML
+and Keras with one backend, which `KERAS_BACKEND` names. Killed, the same command goes on from the last epoch. FOLDER
+then holds the network, its history, its predictions for the validation and the test faces, and its figures on the
+validation faces; nothing here scores the test faces. `make import-run DIR=FOLDER` makes it an experiment of the
+repository; `python -m bench.sweep` makes all runs of a sweep.
 """
 
 import argparse
@@ -47,15 +48,30 @@ PREDICTED: Final = {"validation": "validation.parquet", "test": "test.parquet"}
 def main() -> None:
     """Train, and fill the folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("prepared", type=Path, help="folder with faces.parquet and split.parquet")
+    parser.add_argument("prepared", type=Path, help="folder with faces.parquet, and perhaps split.parquet")
     parser.add_argument("--out", type=Path, required=True, help="folder to fill")
+    parser.add_argument("--make-split", action="store_true", help="as the parameters say, even where one lies there")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("-S", "--set-param", dest="overrides", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
     values = changed(read_values(options.params), settings_of(options.overrides))
     params = check_params(values, str(options.params))
-    faces, split = read_faces(options.prepared / "faces.parquet"), read_split(options.prepared / "split.parquet")
-    fill(options.out, Asked(values, params, faces, split))
+    faces = read_faces(options.prepared / "faces.parquet")
+    lies = None if options.make_split else options.prepared / "split.parquet"
+    fill(options.out, Asked(values, params, faces, split_of(faces, params, lies)))
+
+
+def split_of(faces: Faces, params: Params, lies: Path | None) -> Split:
+    """Return the split that lies there, or else the one that the stage `split` makes: seconds, beside a training.
+
+    Raises:
+        UserError: it can't be read, or made as the parameters say.
+    """
+    if lies and lies.exists():
+        return read_split(lies)
+    from tasks.split import split  # noqa: PLC0415 - scikit-learn, which Keras is imported without
+
+    return split(faces, params.split)
 
 
 def settings_of(overrides: Sequence[str]) -> dict[str, Any]:
