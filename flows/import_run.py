@@ -1,8 +1,8 @@
 """Make an experiment of a training that `python -m bench.gpu` made on another machine: `make import-run DIR=…`.
 
-In a clone of the repository, the parameters become those of the training, the training stands in for the stage `train`
-(parameters, faces, split and code are compared first), and the train flow does the rest: evaluate, gate, save, push.
-The workspace stays as it is.
+In a clone of the repository, the parameters become those of the training, the split is made by them, the training
+stands in for the stage `train` (parameters, faces, split and code are compared first), and the train flow does the
+rest: evaluate, gate, save, push. The workspace stays as it is.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from tasks.common.console import say
 from tasks.common.errors import UserError, command
 from tasks.common.reading import read_values
 
-TRAINED: Final = ("model", "train", "augment")
-"""The sections of `params.yaml` that the stage `train` reads."""
+TAKEN: Final = ("split", "model", "train", "augment", "evaluate")
+"""The sections of `params.yaml` that a run may set; what passes as data, and what is promoted, is said here alone."""
 
 
 @command
@@ -66,8 +66,8 @@ def differing(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
             return {prefix: values}
         return {name: leaf for key in values for name, leaf in leaves(values[key], f"{prefix}.{key}").items()}
 
-    before = {name: leaf for section in TRAINED for name, leaf in leaves(ours.get(section), section).items()}
-    after = {name: leaf for section in TRAINED for name, leaf in leaves(theirs.get(section), section).items()}
+    before = {name: leaf for section in TAKEN for name, leaf in leaves(ours.get(section), section).items()}
+    after = {name: leaf for section in TAKEN for name, leaf in leaves(theirs.get(section), section).items()}
     return {name: leaf for name, leaf in after.items() if name not in before or before[name] != leaf}
 
 

@@ -47,18 +47,24 @@ def elsewhere(folder: Path, out: Path, *overrides: str) -> subprocess.Popen[str]
 
 @pytest.fixture(scope="module")
 def workspace(finished_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with one run, and beside it the prepared data and the benchmarks."""
+    """A repository with one run, and beside it the faces and the benchmarks."""
     folder = shutil.copytree(finished_workspace, tmp_path_factory.mktemp("import") / "here", symlinks=True)
     shutil.copytree(ROOT / "bench", folder / "bench")
     (folder / ".git" / "info" / "exclude").write_text("prepared\n")
     (folder / "prepared").mkdir()
     shutil.copy(folder / paths.FACES, folder / "prepared")
-    shutil.copy(folder / paths.SPLIT, folder / "prepared")
     commit(folder, "benchmarks")
     return folder
 
 
-CHANGED = ("train.epochs=3", "train.start_side=null", "model.filters=[8, 12]", "model.kernel_sizes=[3, 3]")
+CHANGED = (
+    "split.strategy=random",
+    "evaluate.turn=0.0",
+    "train.epochs=3",
+    "train.start_side=null",
+    "model.filters=[8, 12]",
+    "model.kernel_sizes=[3, 3]",
+)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +97,7 @@ def test_a_run_of_another_machine_becomes_an_experiment_like_any_other(workspace
     assert theirs["identity"]["keras"].endswith(" jax")
     params = yaml.safe_load(file(paths.PARAMS))
     assert (params["train"]["epochs"], params["model"]["filters"]) == (3, [8, 12])
+    assert (params["split"]["strategy"], params["evaluate"]["turn"]) == ("random", 0.0)
     shown = json.loads(run(workspace, "dvc", "exp", "show", "--json", "--rev", tip))
     assert str(paths.VERDICT) in json.dumps(shown)
     # What jax said there is what TensorFlow says here.
@@ -145,7 +152,14 @@ def recode(folder: Path) -> None:
     commit(folder, "other code")
 
 
-def test_only_what_trains_is_taken_from_the_parameters_of_a_training():
+def test_what_passes_and_what_is_promoted_is_not_taken_from_the_parameters_of_a_training():
     ours = {"model": {"name": "a", "filters": None}, "train": {"early_stopping": {"patience": 0}}, "gate": {"seed": 1}}
     theirs = {"model": {"name": "a", "filters": [1]}, "train": {"early_stopping": {"patience": 3}}, "gate": {"seed": 2}}
-    assert differing(ours, theirs) == {"model.filters": [1], "train.early_stopping.patience": 3}
+    ours |= {"split": {"strategy": "official"}, "evaluate": {"turn": 8.0}, "validate": {"min_rows": 1000}}
+    theirs |= {"split": {"strategy": "random"}, "evaluate": {"turn": 0.0}, "validate": {"min_rows": 1}}
+    assert differing(ours, theirs) == {
+        "split.strategy": "random",
+        "model.filters": [1],
+        "train.early_stopping.patience": 3,
+        "evaluate.turn": 0.0,
+    }
