@@ -19,7 +19,7 @@ from tasks.common.tables import USAGES
 from tasks.ingest.combine import combined
 from tasks.ingest.publish import pin, publish, workspace
 from tasks.ingest.registry import read_source
-from tasks.ingest.sets import SETS
+from tasks.ingest.sets import SETS, check_layout
 from tasks.ingest.source import USUAL, BadRows, Source, Wanted
 from tasks.ingest.votes import join_votes, labelled_by_crowd
 
@@ -91,6 +91,9 @@ def _wanted(side: int, layouts: Sequence[str], sources: int) -> list[Wanted]:
         raise UserError(f"--side: found {side}, expected {LEAST} to {MOST} pixels")
     if len(layouts) not in (0, 1, sources):
         raise UserError(f"--layout: found {len(layouts)}, expected one for all {sources} sources, or one for each")
+    for layout in layouts:
+        if layout != "auto":  # a file doesn't ask for its layout: a name that is none would go unnoticed
+            check_layout(layout)
     each = layouts if len(layouts) == sources else [*layouts, "auto"][:1] * sources
     return [Wanted(side, None if layout == "auto" else layout) for layout in each]
 

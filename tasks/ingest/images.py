@@ -158,7 +158,9 @@ def _cut(grey: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bit, which Pillow would clip at 255
+    if image.mode in ("I", "F"):  # nothing says which of their numbers is white
+        raise ValueError("found 32-bit or signed pixels, expected 8 or 16 bits without a sign")
+    if image.mode.startswith("I;16"):  # which Pillow would clip at 255
         return Image.fromarray((np.asarray(image).astype(np.int32) >> 8).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
         opaque = image.convert("RGBA")

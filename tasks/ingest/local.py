@@ -18,6 +18,11 @@ from tasks.ingest.streams import Stream, open_stream
 
 CHALLENGE: Final = ("fer2013.csv", "fer2013.csv.gz", "icml_face_data.csv", "icml_face_data.csv.gz")
 """What is read of a folder that holds several things, the first of these that is there."""
+WITHOUT_IMAGES: Final = ("train.csv", "train.csv.gz")
+"""What is read after these, where there are no images: beside images, a list of them is often called so."""
+UNLABELLED: Final = ("test.csv", "example_submission.csv", "sample_submission.csv")
+"""What Kaggle gives beside `train.csv`: no labels, or no faces."""
+ARCHIVES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 LITTER: Final = ("__macosx", "thumbs.db", "desktop.ini")
 """What operating systems leave in folders, beside hidden files."""
 
@@ -29,10 +34,13 @@ def read_path(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
         UserError: there is no such path, or what lies there is no source of faces or a damaged one.
     """
     path = Path(source)
-    name = path.resolve().name.encode("utf-8", "replace").decode()
+    # Not `resolve`, which raises on a link to itself.
+    name = Path(os.path.realpath(path)).name.encode("utf-8", "replace").decode()
     if path.is_dir():
         return _read_folder(path, name, bad, wanted)
     if not path.exists():
+        if path.is_symlink():
+            raise UserError(f"{source}: found a link that leads nowhere, or to itself; give what it was to lead to")
         raise UserError(
             f"{source}: no such file or folder; expected the challenge's CSV, a folder of images, or an archive"
         )
@@ -73,9 +81,7 @@ def _read_folder(folder: Path, name: str, bad: BadRows, wanted: Wanted) -> Sourc
         with open_stream(folder / table, f"{name}/{table}") as stream:
             return _read_csv(stream, folder / table, name, bad, wanted.side)
     if not images:
-        raise UserError(
-            f"{name}: found no image and no CSV of the challenge in {len(paths):,} files; give another source"
-        )
+        raise _nothing(paths, name)
     return read_images(folder, images, name, bad, wanted.side)
 
 
@@ -90,26 +96,51 @@ def _read_set(data_set: DataSet, folder: Folder, bad: BadRows, side: int) -> Sou
 
 
 def _table(paths: list[str], *, alone: bool) -> str | None:
-    """Return the CSV to read: of a known name, or, where there are no images, the only one."""
+    """Return the CSV to read: of a known name, or, where there are no images, the only one that may have labels."""
     by_name = {path.rsplit("/", 1)[-1].lower(): path for path in reversed(paths)}
-    known = [by_name[name] for name in CHALLENGE if name in by_name]
-    others = [path for path in paths if path.lower().endswith((".csv", ".csv.gz"))]
+    known = [by_name[name] for name in CHALLENGE + (WITHOUT_IMAGES if alone else ()) if name in by_name]
+    tables = [path for path in paths if path.lower().endswith((".csv", ".csv.gz"))]
+    others = [path for path in tables if path.rsplit("/", 1)[-1].lower().removesuffix(".gz") not in UNLABELLED]
     if known:
         return known[0]
     return others[0] if alone and len(others) == 1 else None
 
 
+def _nothing(paths: list[str], name: str) -> UserError:
+    """Return what to say of a folder in which nothing can be read."""
+    found = f"{name}: found no image and no CSV of the challenge in {len(paths):,} files"
+    packed = next((path for path in paths if path.lower().endswith(ARCHIVES)), None)
+    if packed:
+        return UserError(f"{found}, and the archive {packed}; give that instead")
+    return UserError(
+        f"{found}; expected fer2013.csv, icml_face_data.csv or train.csv, or images by label; give another source"
+    )
+
+
 def _visible(folder: Path) -> list[str]:
-    """Return the files below a folder, sorted, relative to it and with `/`, without hidden ones and litter."""
+    """Return the files below a folder, sorted, relative to it and with `/`, without hidden ones and litter.
+
+    Links to folders are followed, but not those that lead back to a folder above them, whose files are read already.
+    """
 
     def fail(error: OSError) -> None:
         raise UserError(f"{error.filename}: can't be read ({error.strerror}); change its rights") from error
 
     found = []
-    for parent, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not _is_litter(name)]
+    above: dict[str, frozenset[tuple[int, int]]] = {}
+    for parent, folders, files in os.walk(folder, onerror=fail, followlinks=True):
+        known = above.pop(parent, frozenset()) | {_identity(parent)}
+        below = {name: os.path.join(parent, name) for name in folders if not _is_litter(name)}  # noqa: PTH118 - as walk
+        folders[:] = [name for name, path in below.items() if _identity(path) not in known]
+        above.update((below[name], known) for name in folders)
         found += [Path(parent, name).relative_to(folder).as_posix() for name in files if not _is_litter(name)]
     return sorted(found)
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    """Return what a folder is, whatever way leads to it."""
+    status = Path(folder).stat()
+    return status.st_dev, status.st_ino
 
 
 def _is_litter(name: str) -> bool:

@@ -62,6 +62,8 @@ def read_source(source: str, bad: BadRows, work: Path, wanted: Wanted = USUAL) -
     Raises:
         UserError: there is no reader for it, or its reader finds it bad.
     """
+    if not source.strip():  # which as a path would be the folder that the command runs in
+        raise UserError("the source is empty; expected a path, `sample`, or an address; for this folder give .")
     scheme = re.match("[A-Za-z][A-Za-z0-9+.-]+:", source)
     reader = READERS.get(scheme[0].lower() if scheme else source)
     if reader is not None:

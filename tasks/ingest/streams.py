@@ -29,6 +29,14 @@ COMPRESSIONS: Final[dict[bytes, Callable[[Any], Any]]] = {
 }
 """How each compression opens, by its first bytes."""
 
+FOREIGN: Final = {
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it, and give what was in it"),
+    b"Rar!\x1a\x07": ("a RAR archive", "unpack it, and give what was in it"),
+    b"\x28\xb5\x2f\xfd": ("a file packed by zstd", "unpack it, and give what was in it"),
+    b"PAR1": ("a Parquet table", "make a CSV of it, or images in folders by label"),
+}
+"""What is told by its first bytes and can't be read, and what to do about it."""
+
 
 def check_size(name: str, unpacked: int, packed: int) -> None:
     """Raise UserError where `packed` bytes of a file have become too many."""
@@ -47,6 +55,9 @@ class Stream:
         self._raw, self._bar = raw, bar
         first = raw.read(6)
         raw.seek(0)
+        for magic, (kind, mend) in FOREIGN.items():
+            if first.startswith(magic):
+                raise UserError(f"{name}: found {kind}, expected a CSV, plain or packed by gzip, bzip2 or xz; {mend}")
         opener = next((COMPRESSIONS[magic] for magic in COMPRESSIONS if first.startswith(magic)), None)
         self._file: BinaryIO = raw if opener is None else opener(raw)
         self._peeked = b""
@@ -80,7 +91,11 @@ class Stream:
 
 @contextmanager
 def open_stream(path: Path, name: str) -> Iterator[Stream]:
-    """Open a file for reading once through, with a progress bar; `name` stands in errors."""
+    """Open a file for reading once through, with a progress bar; `name` stands in errors.
+
+    Raises:
+        UserError: it is packed, or a table, in a way that can't be read.
+    """
     size = path.stat().st_size
     with path.open("rb") as raw, progress(f"reading {name}", size >> 20, "MB") as bar:
         yield Stream(raw, name, bar)

@@ -20,7 +20,9 @@ from tasks.common.provenance import VotesSource
 from tasks.common.tables import VOTES, Faces
 from tasks.ingest.sets.crowd import majorities
 from tasks.ingest.source import Source
+from tasks.ingest.streams import open_stream
 
+CHUNK: Final = 1 << 20
 USAGE: Final = "Usage"
 IMAGE: Final = "Image name"
 _IMAGE: Final = re.compile(r"fer([0-9]{1,9})\.png")
@@ -89,7 +91,7 @@ def labelled_by_crowd(source: Source) -> Source:
 
 
 def read_votes(path: Path) -> Votes:
-    """Read `fer2013new.csv`: Usage, Image name and ten columns of votes, in any order.
+    """Read `fer2013new.csv`, plain or compressed: Usage, Image name and ten columns of votes, in any order.
 
     The rows are put in the order of the numbers in their image names. FER+ leaves out the names of pictures that show
     no face; where there are such rows, the others must stand in order already.
@@ -124,7 +126,9 @@ class _Row:
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     """Return the fields of each line that isn't blank, with its number in the file."""
     try:
-        reader = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
+        with open_stream(path, path.name) as stream:
+            text = b"".join(iter(lambda: stream.read(CHUNK), b"")).decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         return [(reader.line_num, fields) for fields in reader if any(fields)]
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}); give FER+'s fer2013new.csv") from error

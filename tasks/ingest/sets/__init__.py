@@ -31,8 +31,11 @@ def find_set(paths: Sequence[str], asked: str | None) -> DataSet | None:
     """
     if asked is None:
         return next((found for found in SETS.values() if found.is_told_by(paths)), None)
-    if asked == "images":
-        return None
-    if asked not in SETS:
+    check_layout(asked)
+    return None if asked == "images" else SETS[asked]
+
+
+def check_layout(asked: str) -> None:
+    """Raise UserError where no layout is called so."""
+    if asked != "images" and asked not in SETS:
         raise UserError(f"--layout: found {asked!r}, expected images, {', '.join(SETS)}")
-    return SETS[asked]

@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -187,3 +188,41 @@ def test_a_folder_holding_the_csv_is_as_good_as_the_csv(tmp_path):
     source, _ = read(write_tree(tmp_path / "download", CSV), tmp_path / "work")
     assert_same(source.faces, FACES)
     assert source.layout == "fer2013.csv"
+
+
+KAGGLES = {
+    "train.csv": csv_of(FACES, ("emotion", "pixels")),
+    "test.csv": b"pixels\n1 2\n",
+    "example_submission.csv": b"emotion\n0\n",
+}
+"""What Kaggle's competition has beside the challenge's own files."""
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize(
+    ("more", "layout"),
+    [
+        ({}, "train.csv"),
+        ({"fer2013.tar.gz": tar_of(CSV, "w:gz")}, "train.csv"),
+        ({"icml_face_data.csv": csv_of(FACES, ("emotion", " Usage", " pixels"))}, "icml_face_data.csv"),
+        (CSV, "fer2013.csv"),
+    ],
+    ids=["train.csv", "train.csv and a tar", "icml_face_data.csv", "fer2013.csv"],
+)
+def test_of_kaggles_files_the_one_that_tells_most_is_read(tmp_path, packed, more, layout):
+    files = {**KAGGLES, **more}
+    path = write(tmp_path, zip_of(files)) if packed else write_tree(tmp_path / "kaggle", files)
+    source, _ = read(path, tmp_path / "work")
+    assert source.layout == layout
+    np.testing.assert_array_equal(source.faces.pixels, FACES.pixels)
+
+
+def test_an_archive_beside_what_has_no_labels_is_named(tmp_path):
+    files = {"example_submission.csv": b"emotion\n0\n", "fer2013.tar.gz": tar_of(CSV, "w:gz")}
+    with pytest.raises(UserError, match=r"^kaggle: .*, and the archive fer2013.tar.gz; give that instead$"):
+        read(write_tree(tmp_path / "kaggle", files), tmp_path / "work")
+
+
+def test_a_list_of_images_that_is_called_train_csv_is_passed_over(tmp_path):
+    source, _ = read(write_tree(tmp_path / "fer", {**IMAGES, "train.csv": b"path,label\n"}), tmp_path / "work")
+    assert_same(source.faces, FACES)

@@ -139,6 +139,10 @@ BAD_FILES = {
     "cut last line": (csv_of(FACES)[:-400], r"line 10 \(row 8\): found 2 fields"),
     "not UTF-8": (csv_of(FACES).replace(b"PublicTest", b"\xff\xfe", 1), r"line 5 \(row 3\): Usage is '"),
     "cut gzip": (gz_of(csv_of(FACES))[:-50], "truncated or damaged"),
+    "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), "found a 7z archive, expected a CSV.*; unpack it, and give what was in"),
+    "RAR": (b"Rar!\x1a\x07\x00" + bytes(99), "found a RAR archive, .*; unpack it, and give what was in"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(99), "found a file packed by zstd, .*; unpack it, and give what was in"),
+    "Parquet": (b"PAR1" + bytes(99), "found a Parquet table, .*; make a CSV of it, or images"),
     "cut gzip header": (b"\x1f\x8b\x08", "truncated or damaged"),
 }
 

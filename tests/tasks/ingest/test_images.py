@@ -101,6 +101,19 @@ def test_a_folder_gives_the_table_and_litter_is_passed_over(tmp_path):
     assert (source.name, source.layout, source.challenge_order) == ("fer", "image folder", True)
 
 
+def test_links_to_folders_are_followed_and_loops_end(tmp_path):
+    folder = write_tree(tmp_path / "fer", images_of(FACES))
+    for moved in ("train/angry", "test"):
+        (folder / moved).rename(tmp_path / "elsewhere")
+        (tmp_path / "elsewhere").rename(tmp_path / moved.replace("/", "-"))
+        (folder / moved).symlink_to(tmp_path / moved.replace("/", "-"))
+    (folder / "train/happy").mkdir(exist_ok=True)
+    (folder / "train/happy/up").symlink_to(folder)
+    (tmp_path / "test/around").symlink_to(tmp_path / "test")
+    source, _ = read(folder, tmp_path / "work")
+    assert_same(source.faces, FACES)
+
+
 def test_a_folders_hash_is_of_names_and_contents(tmp_path):
     files = images_of(FACES)
     hashes = set()
@@ -122,8 +135,10 @@ def test_a_folders_hash_is_of_names_and_contents(tmp_path):
         (encoded(Image.fromarray(FACE), "GIF"), "not an image"),
         (encoded(Image.new("1", (10_000, 6_000))), "found 10000x6000 pixels, expected at most 50,000,000"),
         (encoded(Image.new("1", (20_000, 20_000))), "more pixels than the 50,000,000"),
+        (encoded(Image.fromarray(FACE).convert("I"), "TIFF"), "found 32-bit or signed pixels, expected 8 or 16 bits"),
+        (encoded(Image.fromarray(FACE).convert("F"), "TIFF"), "found 32-bit or signed pixels, expected 8 or 16 bits"),
     ],
-    ids=["text", "empty", "cut PNG", "cut JPEG", "GIF", "large", "enormous"],
+    ids=["text", "empty", "cut PNG", "cut JPEG", "GIF", "large", "enormous", "32-bit integers", "floats"],
 )
 def test_a_bad_image_is_named_and_can_be_let_go(tmp_path, content, reason):
     files = images_of(FACES)
@@ -153,7 +168,16 @@ def test_what_lies_in_the_wrong_place_is_a_bad_image(tmp_path, path, reason):
     assert len(source.faces) == len(FACES)
 
 
-@pytest.mark.parametrize("files", [{}, {"README.md": b""}, {"a.csv": b"", "b.csv": b""}])
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"README.md": b""},
+        {"a.csv": b"", "b.csv": b""},
+        {"a/faces.csv": b"", "b/faces.csv": b""},
+        {"test.csv": b"pixels\n"},
+    ],
+)
 def test_a_folder_without_faces_gets_a_sentence(tmp_path, files):
     (tmp_path / "fer").mkdir()
     with pytest.raises(UserError, match=r"^fer: found no image and no CSV"):
@@ -171,8 +195,10 @@ def test_a_folder_without_faces_gets_a_sentence(tmp_path, files):
         encoded(Image.fromarray(FACE).convert("LA")),
         encoded(Image.fromarray(FACE).convert("P")),
         encoded(Image.fromarray(FACE.astype(np.uint16) * 257)),
+        encoded(Image.fromarray(FACE.astype("<u2") * 257), "TIFF"),
+        encoded(Image.fromarray(FACE.astype(">u2") * 257), "TIFF"),
     ],
-    ids=["PNG", "BMP", "WebP", "RGB", "RGBA", "LA", "palette", "16 bit"],
+    ids=["PNG", "BMP", "WebP", "RGB", "RGBA", "LA", "palette", "16 bit", "16-bit TIFF", "16-bit TIFF, big end first"],
 )
 def test_a_grey_face_in_any_clothes_stays_the_same(content):
     np.testing.assert_array_equal(to_face(content), FACE)

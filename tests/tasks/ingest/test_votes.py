@@ -11,7 +11,7 @@ from tasks.common.files import sha256
 from tasks.common.tables import VOTES, Faces
 from tasks.ingest.votes import join_votes
 
-from .helpers import csv_of, images_of, read, some_faces, write_tree
+from .helpers import csv_of, gz_of, images_of, read, some_faces, write_tree
 
 FACES = some_faces()
 COUNTS = np.random.default_rng(3).integers(0, 11, (len(FACES), len(VOTES)), dtype=np.uint8)
@@ -48,6 +48,12 @@ def without_names(rows: list[list[str]], *places: int) -> list[list[str]]:
 )
 def test_votes_find_their_rows(tmp_path, rows):
     np.testing.assert_array_equal(join(tmp_path, write(tmp_path, rows)).votes, COUNTS)
+
+
+def test_votes_may_be_compressed(tmp_path):
+    path = write(tmp_path)
+    path.write_bytes(gz_of(path.read_bytes()))
+    np.testing.assert_array_equal(join(tmp_path, path).votes, COUNTS)
 
 
 def test_columns_go_by_name(tmp_path):
@@ -108,6 +114,8 @@ def test_votes_that_do_not_fit_are_refused_by_the_row(tmp_path, rows, sentence):
         (b"", "column Usage is missing"),
         (b"Usage,Image name,neutral\n", "column happiness is missing"),
         (b"\xff\xfe\x00", "not a CSV in UTF-8"),
+        (b"PAR1", "found a Parquet table"),
+        (b"\x1f\x8b\x08", "truncated or damaged"),
         (None, "can't be read"),
     ],
 )
