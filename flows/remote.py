@@ -6,13 +6,14 @@ of the instance).
 
 import argparse
 import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from dvc.config import Config
+from dvc.config import Config, ConfigError
 from dvc.dvcfile import LOCK_FILE
 from dvc.repo import Repo
 
@@ -46,25 +47,45 @@ def check(url: str, endpoint: str | None) -> None:
         UserError: an address holds credentials, or the endpoint is no address.
     """
     for address in filter(None, (url, endpoint)):
-        if urlsplit(address).password or "@" in urlsplit(address).netloc:
+        parts = _parts(address)
+        # A secret key may have a slash, before which no `@` stands then; no bucket's name has a colon.
+        if "@" in parts.netloc or (parts.scheme == "s3" and ":" in parts.netloc):
             raise UserError(
                 "the address holds credentials, and .dvc/config is in git; leave them to AWS_PROFILE or the environment"
             )
-    if endpoint and urlsplit(endpoint).scheme not in ("http", "https"):
+    if endpoint and _parts(endpoint).scheme not in ("http", "https"):
         raise UserError(f"{endpoint}: expected an address, as in http://127.0.0.1:9000")
+
+
+def _parts(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:  # whose words may show a password, as the address may
+        raise UserError(
+            "the address can't be read; expected s3://bucket/prefix or a folder, and an endpoint as in "
+            "http://127.0.0.1:9000"
+        ) from None
 
 
 def settings(url: str, endpoint: str | None) -> dict[str, str]:
     """Return what `.dvc/config` says of the remote; a folder's path becomes an absolute one."""
-    where = url if "://" in url else str(Path(url).expanduser().resolve())
+    where = url if "://" in url else os.path.realpath(Path(url).expanduser())
     return {"url": where} | ({"endpointurl": endpoint} if endpoint else {})
 
 
 def configure(root: Path, remote: dict[str, str]) -> None:
-    """Write the remote into the `.dvc/config` of the repository at `root`, as the one that DVC takes by default."""
-    with Config(str(root / ".dvc")).edit("repo") as config:
-        config["remote"][NAME] = remote
-        config["core"]["remote"] = NAME
+    """Write the remote into the `.dvc/config` of the repository at `root`, as the one that DVC takes by default.
+
+    Raises:
+        UserError: DVC takes no such address.
+    """
+    try:
+        with Config(str(root / ".dvc")).edit("repo") as config:
+            config["remote"][NAME] = remote
+            config["core"]["remote"] = NAME
+    except ConfigError as error:
+        reason = " ".join(str(error).split()).partition(" for dictionary value")[0]
+        raise UserError(f"{remote['url']}: {reason}; expected s3://bucket/prefix or a folder") from error
 
 
 def prove(root: Path, remote: dict[str, str]) -> str:

@@ -1,5 +1,6 @@
 """The one way to an object store: boto3's client as we want it, and its errors in a sentence."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,6 +11,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
     TokenRetrievalError,
@@ -41,11 +43,35 @@ _MENDS: Final = {
 }
 """What to do about a code."""
 
+_BUCKET: Final = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:[A-Za-z0-9:._-]+")
+
+
+def check_bucket(name: str) -> None:
+    """Refuse what can't be a bucket's name, and show nothing of it where it may hold a key and a secret.
+
+    Raises:
+        UserError: it has other signs than such names have.
+    """
+    if _BUCKET.fullmatch(name):
+        return
+    if "@" in name or ":" in name:
+        # Not the cause either, in whose words the secret stands.
+        raise UserError(
+            "the address holds credentials, or what looks like them, before its bucket; expected s3://bucket/key, "
+            "leave them to AWS_PROFILE or the environment"
+        ) from None
+    raise UserError(
+        f"s3://{name}: found the bucket {name!r}, expected letters, digits, dots and hyphens alone; check its name"
+    ) from None
+
 
 def connect(connections: int = 10) -> Any:
     """Return a client for S3, with so many connections at once; what passes, it tries again by itself.
 
     Credentials, region and endpoint are found as boto3 finds them.
+
+    Raises:
+        UserError: the endpoint is no address.
     """
     tries: Any = {"mode": "standard", "max_attempts": 4}
     config = Config(
@@ -58,7 +84,16 @@ def connect(connections: int = 10) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return boto3.Session().client("s3", config=config)
+    try:
+        return boto3.Session().client("s3", config=config)
+    except BotoCoreError:  # some are ValueErrors too; `explained` knows them better
+        raise
+    except ValueError as error:
+        reason = "" if "@" in str(error) else f" ({' '.join(str(error).split())})"  # it shows what may hold a password
+        raise UserError(
+            f"AWS_ENDPOINT_URL: found no address{reason}, expected one as in http://127.0.0.1:9000; mend it, or "
+            "leave it out"
+        ) from None
 
 
 @contextmanager
@@ -77,6 +112,9 @@ def explained(address: str) -> Iterator[None]:
         ) from error
     except ClientError as error:
         raise UserError(f"{address}: {code(error)}: {_mend(error)}") from error
+    except ParamValidationError as error:
+        check_bucket(address.partition("://")[2].partition("/")[0])
+        raise UserError(f"{address}: {' '.join(str(error).split())}; check the address") from error
     except BotoCoreError as error:
         raise UserError(f"{address}: {error}; check the network and AWS_ENDPOINT_URL, then run it again") from error
 

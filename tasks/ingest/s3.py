@@ -18,7 +18,7 @@ from tasks.common.provenance import Origin
 from tasks.ingest.download import WORKERS, BrokenError, Remote, download, shelf, transfer
 from tasks.ingest.local import read_path
 from tasks.ingest.source import BadRows, Source, Wanted
-from tasks.object_store import BUSY, CHANGED, MISSING, code, connect, explained
+from tasks.object_store import BUSY, CHANGED, MISSING, check_bucket, code, connect, explained
 
 CHUNK: Final = 1 << 20
 
@@ -37,6 +37,8 @@ def read_s3(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
     Raises:
         UserError: the store does not give it, or what it gives is no source of faces.
     """
+    if bucket := source.partition(":")[2].lstrip("/").partition("/")[0]:
+        check_bucket(bucket)  # before anything is said that shows the address
     match = _ADDRESS.fullmatch(source)
     if not match:
         raise UserError(f"{source}: expected s3://bucket/key, the key of an object or the prefix of a folder of images")

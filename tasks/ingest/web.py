@@ -50,8 +50,18 @@ def read_web(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
 
 
 def without_secrets(url: str) -> str:
-    """Return an address without user, password, query and fragment, in which secrets may be."""
-    parts = urlsplit(url)
+    """Return an address without user, password, query and fragment, in which secrets may be.
+
+    Raises:
+        UserError: it can't be taken apart.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which is looked at no sooner
+    except ValueError:
+        shown = re.split(r"[?#]", url.rpartition("@")[2])[0]
+        # Without the cause, whose words may show a password.
+        raise UserError(f"{shown}: no address; expected https://host/path, or https://host:443/path") from None
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
@@ -85,8 +95,11 @@ def _find(client: httpx.Client, url: str) -> _Found:
 
 
 def _next(url: str, location: str, shown: str) -> str:
-    url = urljoin(url, location)
-    scheme = urlsplit(url).scheme
+    try:
+        url = urljoin(url, location)
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise UserError(f"{shown}: leads on to what is no address ({error}); fetch it yourself") from error
     if scheme not in ("http", "https") or (scheme == "http" and shown.startswith("https:")):
         raise UserError(f"{shown}: leads to {without_secrets(url)}, which is not https; refused")
     return url
@@ -142,6 +155,10 @@ def _sent(client: httpx.Client, url: str, headers: dict[str, str], shown: str) -
                     f"{shown}: {answer.status_code} {answer.reason_phrase}; open it in a browser to see why"
                 )
             yield answer
+    except httpx.InvalidURL as error:
+        raise UserError(
+            f"{shown}: no address ({error}); expected https://host/path, or https://host:443/path"
+        ) from error
     except httpx.HTTPError as error:
         raise BrokenError(str(error) or type(error).__name__) from error
 

@@ -73,6 +73,11 @@ def test_without_dvc_the_data_is_written_and_the_sentence_says_so(tmp_path):
         (["gs://bucket/fer2013.csv"], "gs://bucket/fer2013.csv: no reader for 'gs:' sources"),
         (["fer2013.csv", "--skip-bad-rows", "-1"], "--skip-bad-rows: found -1, expected 0 or more"),
         (["fer2013.csv", "--votes", "no.csv"], "no.csv: can't be read"),
+        ([""], "the source is empty; expected a path"),
+        (["fer2013.csv", "--add", " "], "the source is empty; expected a path"),
+        (["fer2013.csv", "--layout", "foo"], "--layout: found 'foo', expected images, fer"),
+        (["http://[bad/x.csv"], r"http://\[bad/x.csv: no address; expected https://host/path"),
+        (["s3://Bad*/x.csv"], r"s3://Bad\*: found the bucket 'Bad\*', expected letters"),
         (["/dev/null"], "/dev/null: neither a file nor a folder"),
     ],
 )
@@ -84,3 +89,34 @@ def test_a_bad_call_ends_with_one_sentence(tmp_path, monkeypatch, arguments, sen
         main()
     assert "\n" not in str(end.value)
     assert [path.name for path in tmp_path.iterdir()] == ["fer2013.csv"]
+
+
+@pytest.mark.parametrize("target", ["loop.csv", "nowhere.csv"])
+def test_a_link_that_leads_nowhere_ends_with_one_sentence(tmp_path, monkeypatch, target):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ingest", "--no-pin", "loop.csv"])
+    (tmp_path / "loop.csv").symlink_to(target)
+    with pytest.raises(SystemExit, match=r"^error: loop\.csv: found a link that leads nowhere, or to itself"):
+        main()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "s3://user:planted@bucket/x.csv",
+        "s3://user:planted@bucket",
+        "s3://key:planted/with-a-slash@bucket/x.csv",
+        "s3:user:planted@bucket/x.csv",
+        "https://user:planted@[bad/x.csv",
+        "https://user:planted/with-a-slash@host/x.csv",
+        "https://user:planted@host:port/x.csv?token=planted#planted",
+    ],
+)
+def test_a_secret_in_a_bad_address_is_not_shown(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ingest", "--no-pin", source])
+    with pytest.raises(SystemExit, match=r"^error: .*expected") as end:
+        main()
+    assert "planted" not in str(end.value)
+    assert "\n" not in str(end.value)
+    assert end.value.__cause__ is None

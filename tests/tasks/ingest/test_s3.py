@@ -274,6 +274,15 @@ def test_a_server_that_is_not_there_is_said(here, monkeypatch, seen):
     seen(raised.value)
 
 
+@pytest.mark.parametrize("endpoint", ["garbage", "localhost:9000", "http://", "http://[bad", "user:planted@host"])
+def test_an_endpoint_that_is_no_address_is_said(here, monkeypatch, endpoint):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(UserError, match=r"^AWS_ENDPOINT_URL: found no address.*, expected one as in http:") as raised:
+        read("bucket")
+    assert "\n" not in str(raised.value)
+    assert "planted" not in str(raised.value)
+
+
 @pytest.mark.fault("ingest from S3", "killed in the middle of a download")
 def test_killed_in_the_middle_it_goes_on_with_what_is_missing(bucket, through, seen):
     def slow(number, method, headers, ask):

@@ -193,6 +193,16 @@ def test_a_redirection_is_followed(site):
     assert_same(read(f"{address}/to?/fer2013.csv").faces, FACES)
 
 
+@pytest.mark.parametrize(
+    ("location", "sentence"),
+    [("http://[bad/x.csv", "Invalid IPv6 URL|Invalid port"), ("http://127.0.0.1:abc/x.csv", "Invalid port: 'abc'")],
+)
+def test_a_redirection_to_what_is_no_address_is_said(site, location, sentence):
+    _, address = site
+    with pytest.raises(UserError, match=rf"^{address}/to: .*({sentence})"):
+        read(f"{address}/to?{location}")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "10.0.0.1", "169.254.169.254", "192.168.1.1"])
 def test_private_addresses_are_refused_unless_allowed(site, monkeypatch, host):
     server, _ = site
@@ -236,3 +246,17 @@ def test_hosts_that_are_none_are_said(site):
         read("https://no-such-host.invalid/fer2013.csv")
     with pytest.raises(UserError, match="no host in it"):
         read("https:///fer2013.csv")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:abc/x.csv",
+        "http://127.0.0.1:99999/x.csv",
+        "http://[bad/x.csv",
+        "http://127.0.0.1/\x01.csv",
+    ],
+)
+def test_addresses_that_are_none_are_said(site, address):
+    with pytest.raises(UserError, match=rf"^{re.escape(address)}: no address.*; expected https://host/path"):
+        read(address)
