@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from model.labels import LABELS
@@ -117,6 +119,12 @@ def test_thresholds_and_severities_are_parameters():
         assert (outcome.success, outcome.severity) == (success, "critical")
 
 
+def zeroed(content: bytes) -> bytes:
+    """Return a file with 2,000 bytes in its middle zeroed, as a bad block of a disk leaves it."""
+    middle = len(content) // 2
+    return content[:middle] + bytes(2000) + content[middle + 2000 :]
+
+
 @pytest.fixture
 def workspace(tmp_path, monkeypatch) -> Callable[[Faces, bool], None]:
     """Go to an empty folder, and return what puts faces and parameters there."""
@@ -173,6 +181,28 @@ def test_a_critical_failure_stops_after_metrics_and_report_are_written(workspace
     assert stop.value.code.count("\n") == 0
     assert json.loads(VALIDATION.read_text())["success"] is False
     assert "stops the pipeline" in VALIDATION_REPORT.read_text()
+
+
+@pytest.mark.fault("validate", "data/faces.parquet is damaged in the middle")
+def test_faces_that_ingest_did_not_write_are_refused(workspace, seen):
+    workspace(some_faces(), False)
+    parquet = pq.read_table(FACES)
+    pq.write_table(parquet, FACES, compression="none")  # what is compressed does not hide the damage from its reader
+    FACES.write_bytes(zeroed(FACES.read_bytes()))
+    with pytest.raises(
+        SystemExit, match=r"^error: data/faces\.parquet isn't what ingest wrote .* `dvc checkout`"
+    ) as stop:
+        main()
+    seen(stop.value.code)
+    assert not VALIDATION.exists()
+
+
+def test_labels_that_are_words_are_named_by_their_expectation(workspace):
+    workspace(some_faces(), False)
+    parquet = pq.read_table(FACES)
+    pq.write_table(parquet.set_column(1, "emotion", pa.array(["happy"] * 400)), FACES)
+    with pytest.raises(SystemExit, match="emotion_type: found str, expected"):
+        main()
 
 
 def test_the_report_loads_nothing_escapes_everything_and_shows_the_faces_at_fault(workspace):
