@@ -5,7 +5,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -28,16 +28,20 @@ def read_values(path: Path) -> dict[str, Any]:
     """Return the parsed content of a parameter file, unchecked.
 
     Raises:
-        UserError: there is no such file, it can't be read, it is no YAML, or it holds no parameters.
+        UserError: there is no such file, it can't be read, it is no YAML, a name is there twice, or it holds no
+            parameters.
     """
     try:
-        values = parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values, twice = parse(text), _twice(text)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run from the root of the repository") from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; name a file of parameters, such as params.yaml") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # the latter two of bytes, dates, brackets, no YAML
         raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if twice:
+        raise UserError(f"{path}, line {twice.start_mark.line + 1}: {twice.value} is there twice; keep one of them")
     if not isinstance(values, dict):
         found = "nothing" if values is None else f"a {type(values).__name__}"
         raise UserError(f"{path}: found {found}, expected parameters, as in the repository's params.yaml")
@@ -45,7 +49,7 @@ def read_values(path: Path) -> dict[str, Any]:
 
 
 def parse(text: str) -> Any:
-    """Return what a text says in YAML, with the numbers of DVC's YAML.
+    """Return what a text says in YAML, with the numbers and truths of DVC's YAML.
 
     Raises:
         yaml.YAMLError: it is no YAML.
@@ -53,13 +57,61 @@ def parse(text: str) -> Any:
     return yaml.load(text, _Loader)  # noqa: S506  # nosec B506 - a safe loader
 
 
+_NUMBERS: Final = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool"
+_BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
+
+
 class _Loader(yaml.SafeLoader):
-    """Reads 1e-05 as a number, as YAML 1.2 and DVC do; to YAML 1.1 it is a word without a point."""
+    """Reads numbers and truths as YAML 1.2 and DVC do: 010 is ten, 1:30, off and yes are words, 1e-05 is a number."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - so PyYAML has it
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def integer(self, node: yaml.ScalarNode) -> int:
+        """Return a whole number, whose base is ten where it does not name another."""
+        text = str(self.construct_scalar(node)).replace("_", "")
+        return int(text, _BASES.get(text.lstrip("+-")[:2], 10))
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+for _tag, _pattern, _first in (
+    (
+        "int",
+        r"[-+]?(0b_*[01][01_]*|0o_*[0-7][0-7_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|_*[0-9][0-9_]*)",
+        "-+0123456789",
+    ),
+    (
+        "float",
+        r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+|[0-9][0-9_]*\.[0-9_]*|\._*[0-9][0-9_]*([eE][-+][0-9]+)?"
+        r"|\.(inf|Inf|INF))|\.(nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first))
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.integer)
+
+
+def _twice(text: str) -> yaml.ScalarNode | None:
+    """Return the first key that a mapping has twice: DVC refuses it, and PyYAML would take the last without a word."""
+    todo, found = [yaml.compose(text, _Loader)], list[yaml.ScalarNode]()
+    seen = set[int]()  # what an anchor names comes again
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            keys = set[str]()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    found += [key] if key.value in keys else []
+                    keys.add(key.value)
+                todo.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            todo += node.value
+    return min(found, key=lambda key: key.start_mark.line, default=None)
 
 
 def changed(params: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@ import re
 from typing import get_args
 
 import pytest
+from dvc.utils.serialize import YAMLFileCorruptedError, load_yaml
 from pydantic import BaseModel
 
 from bench.gpu import settings_of
@@ -80,6 +81,46 @@ def test_a_file_without_parameters_is_refused_in_a_sentence(tmp_path, content, s
     path.mkdir() if content is None else path.write_text(content)
     with pytest.raises(UserError, match=f"^{re.escape(f'{path}: {sentence}')}"):
         load_params(path)
+
+
+WORDS = [
+    "010", "-010", "+010", "08", "0o10", "-0o10", "0O10", "0x1F", "-0x1f", "0b101", "0b2", "1:30", "190:20:30",
+    "1:30.5", "-1:30", "1_000", "_1", "1_", "-_1", "0o_7", "0x1_F", "off", "Off", "on", "yes", "no", "NO", "y", "n",
+    "true", "True", "TRUE", "tRue", "false", "FALSE", "null", "~", "1e-05", "1E5", "+1e5", "1.e5", "1_0e5", ".5",
+    "-.5", "+.5", ".5e3", ".5e+3", "1.", "1.5", "-01.5", "._5", ".inf", "-.inf", "+.Inf", ".NaN", "-.nan", ".",
+    "-.", "1e", "1.2.3", "2001-12-14", "1,000", "00", "-0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_value_is_read_as_dvc_reads_it(tmp_path, word):
+    path = tmp_path / "params.yaml"
+    path.write_text(f"a: {word}\n")
+    assert repr(read_values(path)) == repr(load_yaml(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("train:\n  epochs: 3\n  lr: 1\n  epochs: 4\n", "line 4: epochs is there twice; keep one of them"),
+        ("train: {}\nmodel: {}\ntrain: {}\n", "line 3: train is there twice; keep one of them"),
+        ("a:\n- b: 1\n- {c: 1, c: 2}\n", "line 3: c is there twice; keep one of them"),
+    ],
+)
+def test_a_name_that_is_there_twice_is_refused_with_its_line_as_dvc_refuses_it(tmp_path, content, sentence):
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    with pytest.raises(YAMLFileCorruptedError):
+        load_yaml(str(path))
+    with pytest.raises(UserError, match=f"^{re.escape(f'{path}, {sentence}')}$"):
+        read_values(path)
+
+
+def test_anchors_are_read_and_may_be_changed(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: *a\n")
+    assert read_values(path)["b"] == {"x": 3, "y": 2}
+    assert read_values(path) == load_yaml(str(path))
 
 
 def test_an_override_that_is_no_yaml_is_refused_in_a_sentence():
