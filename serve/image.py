@@ -1,6 +1,8 @@
 """What is seen in pictures: `python -m serve.image FILE… [--out FOLDER]`."""
 
 import argparse
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -26,15 +28,28 @@ def main() -> None:
     options = parser.parse_args()
     drawn = [options.out / f"{path.stem}.png" for path in options.files] if options.out else []
     check_outputs(options.files, [*drawn, options.json, options.csv])
-    looking = watcher(options)
+    looking, refused = watcher(options), list[Path]()
     with records(options.json, options.csv) as written:
-        for number, path in enumerate(options.files):
-            picture = read_picture(path)
+        for number, path, picture in _readable(options.files, refused):
             faces = _alone(looking).look(picture, 0.0)
             written.write(0.0, number, faces, looking.predictor.version)
             say(f"{path}: {_told(faces)}")
             if options.out:
                 write_picture(drawn[number], draw(picture, faces))
+    if refused:
+        sys.exit(1)
+
+
+def _readable(files: list[Path], refused: list[Path]) -> Iterator[tuple[int, Path, np.ndarray]]:
+    """Yield number, path and content of each picture; those that are none are told of, and put among the refused."""
+    for number, path in enumerate(files):
+        try:
+            picture = read_picture(path)
+        except UserError as error:  # of many pictures, the others can be seen all the same
+            sys.stderr.write(f"error: {error}\n")
+            refused.append(path)
+        else:
+            yield number, path, picture
 
 
 def _alone(looking: Watcher) -> Watcher:

@@ -1,6 +1,7 @@
 """What the commands for pictures, video and camera take alike."""
 
 import argparse
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,10 +39,10 @@ def add_moving(parser: argparse.ArgumentParser) -> None:
 
 
 def check_outputs(sources: Iterable[Path], outputs: Iterable[Path | None]) -> None:
-    """Check that nothing is written onto what is looked at, and no two outputs into one file.
+    """Check that nothing is written onto what is looked at, no two outputs go into one file, and all can be written.
 
     Raises:
-        UserError: it would be.
+        UserError: that is not so.
     """
     taken = {source.resolve() for source in sources}
     for output in outputs:
@@ -50,6 +51,24 @@ def check_outputs(sources: Iterable[Path], outputs: Iterable[Path | None]) -> No
         if output.resolve() in taken:
             raise UserError(f"{output}: would be written over a file that is looked at, or written twice; name another")
         taken.add(output.resolve())
+        if output.exists() and not output.is_file():  # a device would be replaced by what is written
+            raise UserError(f"{output}: is a folder or a device, expected a file to be written; name another")
+        check_folder(output.parent, output)
+
+
+def check_folder(folder: Path, output: Path) -> None:
+    """Make the folder where it is missing, and check that files can be written there; `output` is for the sentence.
+
+    Raises:
+        UserError: they can't be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = f"{folder} is no folder" if isinstance(error, FileExistsError) else error.strerror
+        raise UserError(f"{output}: can't be written ({reason}); name another place") from error
 
 
 def watcher(options: argparse.Namespace) -> Watcher:

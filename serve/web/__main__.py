@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
-from serve.options import add_eyes
+from serve.options import add_eyes, check_folder
 from serve.web.app import make_app
 from serve.web.corrections import Corrections
 from serve.web.eyes import Eyes
@@ -28,6 +28,8 @@ def main() -> None:
     parser.add_argument("--corrections", type=Path, metavar="FOLDER", help="keep faces that somebody puts right there")
     options = parser.parse_args()
     check_host(options.host, options.token)
+    if options.corrections:
+        check_folder(options.corrections, options.corrections)
     eyes = Eyes(options.model, options.detector, options.min_face, Metrics(), float32=options.float32)
     app = make_app(eyes, Corrections(options.corrections), Guard(options.token))
     check_port(options.host, options.port)

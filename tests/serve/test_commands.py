@@ -41,6 +41,17 @@ def test_a_picture_is_answered_drawn_on_and_noted(network, picture, tmp_path):
     assert (drawn != before).any()
 
 
+def test_pictures_that_are_none_keep_no_other_from_being_seen(network, picture, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    files = ["broken.png", picture, "none.png"]
+    said = serve(tmp_path, "image", *files, "--model", network, "--json", "seen.jsonl", code=1).splitlines()
+    assert said == [
+        "error: broken.png: not a picture, or a damaged one; expected jpg, png, bmp or webp",
+        "error: none.png: No such file or directory; expected a picture",
+    ]
+    assert [told["frame"] for told in lines(tmp_path / "seen.jsonl")] == [1]
+
+
 def test_a_video_s_face_is_seen_when_and_where_it_is(network, film, tmp_path):
     said = serve(
         tmp_path, "video", film, "--model", network, "--json", "s.jsonl", "--out", "seen.mp4", "--timeline", "t.png"
@@ -84,6 +95,18 @@ def test_a_video_that_is_cut_short_is_seen_as_far_as_it_goes_and_that_is_said(ne
     [
         ("image", ["none.png"], "none.png: No such file or directory; expected a picture"),
         ("image", ["broken.png", "--json", "broken.png/x.jsonl"], "broken.png/x.jsonl: can't be written"),
+        (
+            "image",
+            ["broken.png", "--out", "/dev/null"],
+            "/dev/null/broken.png: can't be written (/dev/null is no folder)",
+        ),
+        ("image", ["broken.png", "--out", "/proc/x"], "/proc/x/broken.png: can't be written ("),
+        ("image", ["broken.png", "--csv", "."], ".: is a folder or a device, expected a file to be written"),
+        ("video", ["broken.mp4", "--out", "fifo"], "fifo: is a folder or a device, expected a file to be written"),
+        ("video", ["broken.mp4", "--out", "/proc/x/seen.mp4"], "/proc/x/seen.mp4: can't be written ("),
+        ("camera", ["--timeline", "broken.mp4/t.png"], "broken.mp4/t.png: can't be written (broken.mp4 is no folder)"),
+        ("web", ["--corrections", "broken.mp4"], "broken.mp4: can't be written (broken.mp4 is no folder)"),
+        ("web", ["--corrections", "/proc/x"], "/proc/x: can't be written ("),
         ("image", ["broken.png"], "broken.png: not a picture, or a damaged one; expected jpg, png, bmp or webp"),
         ("video", ["none.mp4"], "none.mp4: no such file; expected a video"),
         ("video", ["broken.mp4"], "broken.mp4: not a video that OpenCV can play, or a damaged one"),
@@ -96,6 +119,7 @@ def test_a_video_that_is_cut_short_is_seen_as_far_as_it_goes_and_that_is_said(ne
 def test_what_cannot_be_seen_ends_with_one_sentence(network, tmp_path, what, words, sentence):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
     (tmp_path / "broken.mp4").write_bytes(b"no video")
+    os.mkfifo(tmp_path / "fifo")  # stands for a device, which a failing test would replace
     said = serve(tmp_path, what, *words, "--model", network, code=1)
     assert sentence in said
     assert "Traceback" not in said
