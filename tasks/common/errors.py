@@ -6,8 +6,25 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""What a disk says that takes no more."""
+INTERRUPTED: Final = 130
+"""The exit status of what Ctrl-C ended, as shells have it."""
+
+RIGHTS: Final = frozenset({errno.EACCES, errno.EPERM})
+"""What the system says where it is for others to read or write."""
+
+_ASK: Final = "see with `ls -ld` who may read and write there, get that right or work in another folder"
+REMEDIES: Final = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EFBIG: "let files grow larger (`ulimit -f` says how large they may be)",
+    errno.EROFS: "let that disk be written to, or work in a folder of another one",
+    errno.EACCES: _ASK,
+    errno.EPERM: _ASK,
+    errno.EISDIR: "move that folder away, a file belongs there",
+    errno.ENOTDIR: "move the file away that lies where a folder belongs",
+    errno.EIO: "look after that disk, or the network that leads to it",
+}
+"""What to do about what the system says of a file, where that is no fault of ours."""
 
 
 class UserError(Exception):
@@ -15,9 +32,10 @@ class UserError(Exception):
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Make `main` end with exit status 1 and a sentence alone where it raises `UserError`, or the disk takes no more.
+    """Make `main` end with a sentence alone where it raises `UserError`, a file can't be had, or Ctrl-C is pressed.
 
-    Every other exception keeps its traceback: it is a fault of ours, not of the user's input.
+    The exit status is 1, and `INTERRUPTED` after Ctrl-C. Every other exception keeps its traceback: it is a fault of
+    ours, not of the user's input.
     """
 
     @functools.wraps(main)
@@ -27,9 +45,25 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
         except UserError as error:
             sys.exit(f"error: {error}")
         except OSError as error:
-            if error.errno not in FULL:
+            if not is_of_file(error):
                 raise
-            where = f"{error.filename}: " if error.filename else ""
-            sys.exit(f"error: {where}{error.strerror}; make room, and start the same command again")
+            sys.exit(f"error: {unusable(error)}")
+        except KeyboardInterrupt:
+            sys.stderr.write(
+                "interrupted; no file is left half written: the same command starts anew, or goes on where it can\n"
+            )
+            sys.exit(INTERRUPTED)
 
     return run
+
+
+def is_of_file(error: OSError) -> bool:
+    """Say whether a file can't be had, for a reason that `REMEDIES` knows: ports and certificates want rights too."""
+    return error.errno in REMEDIES and (error.filename is not None or error.errno not in RIGHTS)
+
+
+def unusable(error: OSError) -> str:
+    """Return in a sentence what the system says of a file, and what to do about it."""
+    name = error.filename2 or error.filename  # of a renaming, the second is what should be there
+    remedy = REMEDIES.get(error.errno or 0, "put that right")
+    return f"{f'{name}: ' if name else ''}{error.strerror or error}; {remedy}, and start the same command again"

@@ -1,5 +1,6 @@
 """Writing files so that a reader sees the old one or the new one, never a part of it."""
 
+import errno
 import hashlib
 import json
 import os
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tasks.common.errors import RIGHTS, is_of_file
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -17,16 +20,44 @@ def replacing(path: Path) -> Iterator[Path]:
 
     When the block raises, what was written is removed and `path` is as it was. Missing parent folders are made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    beside = folder / path.name
+    make_parent(path)
+    with _named(path):
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        beside = folder / path.name
+        try:
+            yield beside
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_parent(path: Path) -> None:
+    """Make the folder of a file where it is missing.
+
+    Raises:
+        OSError: it can't be made; that a file is in its place, or that the system makes none there, is said so.
+    """
     try:
-        yield beside
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), error.filename) from error
+    except FileNotFoundError as error:  # so /proc has it
+        raise PermissionError(errno.EPERM, "no folder can be made there", str(path.parent)) from error
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have what the system says of writing name the file that was to be written, and not the one beside it."""
+    try:
+        yield
+    except OSError as error:
+        beside = str(error.filename).startswith(str(path.with_name(f".{path.name}.")))
+        nameless = error.filename is None and error.errno not in RIGHTS
+        if is_of_file(error) and (beside or nameless):
+            raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tasks.common.errors import UserError
+from tasks.common.files import make_parent
 
 if TYPE_CHECKING:
     import psutil
@@ -29,7 +30,7 @@ def exclusive(path: Path, what: str, patience: float = 10.0) -> Iterator[None]:
     Raises:
         UserError: another process still holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_parent(path)
     with path.open("a+", encoding="ascii") as file:
         _lock(file.fileno(), what, path, time.monotonic() + patience)
         file.truncate(0)

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks.common.errors import UserError
+from tasks.common.errors import UserError, unusable
 from tasks.common.files import write_json
 
 
@@ -111,11 +111,13 @@ def read_provenance(path: Path) -> Provenance:
     """Read what `write_provenance` wrote.
 
     Raises:
-        UserError: the file is missing or is not a provenance.
+        UserError: the file is missing, can't be read or is not a provenance.
     """
     try:
         return Provenance.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run `python -m tasks.ingest SOURCE`") from error
+    except OSError as error:
+        raise UserError(unusable(error)) from error
     except ValidationError as error:
         raise UserError(f"{path}: not a provenance ({error.errors()[0]['msg']}); ingest the data again") from error

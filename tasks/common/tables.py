@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from model.labels import LABELS
 from tasks.common import spill
-from tasks.common.errors import UserError
+from tasks.common.errors import UserError, unusable
 from tasks.common.files import replacing
 
 USAGES: Final = ("Training", "PublicTest", "PrivateTest")
@@ -236,6 +237,8 @@ def _refusing(path: Path, remedy: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; {remedy}") from error
+    except PermissionError as error:
+        raise UserError(unusable(OSError(error.errno, os.strerror(error.errno or 0), str(path)))) from error
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not a whole Parquet file ({reason}); {remedy}") from error

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tasks.common import paths
 from tasks.common.console import console, say
-from tasks.common.errors import UserError, command
+from tasks.common.errors import UserError, command, unusable
 from tasks.common.files import sha256
 from tasks.common.params import SplitParams
 from tasks.common.provenance import read_provenance
@@ -70,6 +70,8 @@ def read_cost(path: Path) -> Cost:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         content = None
+    except OSError as error:
+        raise UserError(unusable(error)) from error
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}); run `dvc repro evaluate`") from error
     cost = content.get("cost") if isinstance(content, dict) else None
@@ -97,6 +99,8 @@ def _hash(path: Path) -> str:
         return sha256(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run `dvc repro`") from error
+    except OSError as error:
+        raise UserError(unusable(error)) from error
 
 
 def _number(value: Any) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.labels import LABELS
-from tasks.common.errors import UserError
+from tasks.common.errors import UserError, unusable
 from tasks.common.files import sha256, write_json
 from tasks.common.tables import Predictions, read_predictions, write_predictions
 from tasks.gate.comparison import Summary, confusion_matrix
@@ -120,7 +120,7 @@ def read_baselines(folder: Path) -> tuple[Baseline, ...]:
     """Read all baselines of a folder, by name.
 
     Raises:
-        UserError: a file is no baseline, or the predictions are not those that it names.
+        UserError: a file is no baseline or can't be read, or the predictions are not those that it names.
     """
     return tuple(_read(path) for path in sorted(folder.glob("*.json")))
 
@@ -128,6 +128,8 @@ def read_baselines(folder: Path) -> tuple[Baseline, ...]:
 def _read(path: Path) -> Baseline:
     try:
         record = Record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(unusable(error)) from error
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))

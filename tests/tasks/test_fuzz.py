@@ -1,6 +1,7 @@
 """Whatever a file holds, a reader reads it or says a sentence. CSV, archives, images: see the tests of ingest."""
 
 import random
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -130,6 +131,15 @@ def test_a_damaged_file_is_read_or_refused_in_a_sentence(reader, edits):
     path.write_bytes(edited(content, edits))
     with suppress(UserError, NetworkError):
         read(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["faces.parquet", "split.parquet", "predictions.parquet", "provenance.json", "params.yaml", "capstone.json"]
+)
+def test_a_folder_in_the_place_of_a_file_is_refused_in_a_sentence(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match=rf"{re.escape(name)}: .*[dD]irectory.*; \w"):
+        READERS[name][1](tmp_path / name)
 
 
 SETS = {"RAF-DB": RAF_DB, "ExpW": EXPW, "AffectNet": AFFECTNET, "FER+": FERPLUS}

@@ -150,6 +150,15 @@ def test_a_cost_that_is_no_figure_is_missing(tmp_path: Path, content: object, co
     assert read_cost(tmp_path / "none.json") == Cost(None, None)
 
 
+def test_a_folder_in_the_place_of_the_evaluation_is_refused_in_a_sentence(
+    tmp_path: Path, better: Evidence, call: Callable[..., None]
+) -> None:
+    (lay(tmp_path, better) / paths.EVALUATION).unlink()
+    (tmp_path / paths.EVALUATION).mkdir()
+    with pytest.raises(SystemExit, match=r"^error: outputs/evaluation\.json: Is a directory; move that folder away"):
+        call(main)
+
+
 def test_linear_makes_a_baseline_that_fits(tmp_path: Path, better: Evidence, call: Callable[..., None]) -> None:
     lay(tmp_path, alone(better))
     call(linear.main, "my-linear")
