@@ -8,7 +8,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -20,7 +19,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
-from flows.experiment import GIT_REMOTE, git
+from flows.experiment import GIT_REMOTE, git, holds_secret
 from flows.runs import OTHER_ENDS, STARTS
 from flows.train import ENDS
 from tasks.common.console import say
@@ -170,15 +169,15 @@ def repository(root: Path) -> str:
     """Return what workers clone: the origin of the checkout, or the checkout itself.
 
     Raises:
-        UserError: the address has a password in it, which the server would store.
+        UserError: the address has a password or a token in it, which the server would store.
     """
     if GIT_REMOTE not in git(root, "remote").split():
         return str(root)
     address = git(root, "remote", "get-url", GIT_REMOTE)
-    if urlsplit(address).password:
+    if holds_secret(address):
         raise UserError(
-            f"git remote {GIT_REMOTE}: its address has a password in it, which Prefect's server would store; take it "
-            "out (`git remote set-url`) and let the worker's git credentials hold it"
+            f"git remote {GIT_REMOTE}: its address has a password or a token in it, which Prefect's server would keep; "
+            "take it out (`git remote set-url`) and let the worker's git credentials hold it"
         )
     return address
 

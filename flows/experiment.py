@@ -63,12 +63,18 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def origin(root: Path) -> str | None:
-    """Return the address of git's remote, without a password that may be in it; None where there is none."""
+    """Return the address of git's remote, without a secret that may be in it; None where there is none."""
     if GIT_REMOTE not in git(root, "remote").split():
         return None
     address = git(root, "remote", "get-url", GIT_REMOTE)
     parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.password else address
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if holds_secret(address) else address
+
+
+def holds_secret(address: str) -> bool:
+    """Return whether an address of git has a password in it, or a token: over HTTP, that may stand as the user."""
+    parts = urlsplit(address)
+    return bool(parts.password) or (parts.scheme in ("http", "https") and "@" in parts.netloc)
 
 
 def dvc_remote(root: Path) -> str | None:
@@ -115,4 +121,4 @@ def push(root: Path, leash: Leash, name: str) -> None:
     names = [one for one in waiting if one in known]
     follow(leash, [sys.executable, "-m", "flows.upload", *(known[one] for one in names)], "push")
     for one in names:
-        (late / one).unlink()
+        (late / one).unlink(missing_ok=True)  # another run may have brought it up meanwhile

@@ -50,7 +50,10 @@ def is_there(root: Path, asked: Asked) -> bool:
     commit = next(iter(found.values()))
     now = changed(read_values(root / paths.PARAMS), asked.settings)
     then = parse(git(root, "show", f"{commit}:{paths.PARAMS}"))
-    pins = [yaml.safe_load(text)["outs"] for text in ((root / PIN).read_text(), git(root, "show", f"{commit}:{PIN}"))]
+    pins = [
+        yaml.safe_load(text)["outs"]
+        for text in ((root / PIN).read_text(encoding="utf-8"), git(root, "show", f"{commit}:{PIN}"))
+    ]
     differs = [*_differing(now, then), *([PIN] if pins[0] != pins[1] else [])]
     if differs:
         raise UserError(

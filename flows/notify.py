@@ -4,6 +4,7 @@ Such an address (`slack://…`, `mailto://…`, `json://…`) holds secrets: it 
 logged. https://github.com/caronc/apprise lists them.
 """
 
+import logging
 import os
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ def tell(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     address = os.environ.get(ADDRESS)
     if not address or QUIET in flow_run.tags:
         return
+    logging.getLogger("apprise").disabled = True  # of an address that it can't take, it would show the secrets
     service = apprise.Apprise()
     title = f"{flow.name}: {flow_run.name} ended as {state.name}"
     sent = service.add(address) and service.notify(title=title, body=state.message or title)

@@ -48,7 +48,7 @@ def clear(backups: Path) -> None:
         lock = state.parent.with_suffix(".lock")
         with suppress(UserError), exclusive(lock, "a training", patience=0):
             shutil.rmtree(state.parent)
-            lock.unlink()
+            lock.unlink(missing_ok=True)
 
 
 def prepared(root: Path) -> bool:

@@ -97,6 +97,8 @@ class Video:
         self.rate = rate if 0 < rate < 1000 else 25.0
         self.count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         """Frames that the file says to have; 0 where it does not say."""
+        self.read: int | None = None
+        """Frames that it had, once all of them are read."""
 
     def frames(self, every: int = 1) -> Iterator[Frame]:
         """Yield every so many frames.
@@ -152,6 +154,7 @@ class Camera:
             if not got:
                 if number or now > WAIT:
                     break
+                time.sleep(0.01)
                 continue
             if most and now < due:
                 continue

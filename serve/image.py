@@ -28,10 +28,12 @@ def main() -> None:
     options = parser.parse_args()
     drawn = [options.out / f"{path.stem}.png" for path in options.files] if options.out else []
     check_outputs(options.files, [*drawn, options.json, options.csv])
-    looking, refused = watcher(options), list[Path]()
+    eyes, refused = watcher(options), list[Path]()
+    # Each picture's faces are others than those before, and have numbers of their own.
+    looking = Watcher(eyes.predictor, eyes.detector, Tracker(0.0, patience=-1.0))
     with records(options.json, options.csv) as written:
         for number, path, picture in _readable(options.files, refused):
-            faces = _alone(looking).look(picture, 0.0)
+            faces = looking.look(picture, 0.0)
             written.write(0.0, number, faces, looking.predictor.version)
             say(f"{path}: {_told(faces)}")
             if options.out:
@@ -50,11 +52,6 @@ def _readable(files: list[Path], refused: list[Path]) -> Iterator[tuple[int, Pat
             refused.append(path)
         else:
             yield number, path, picture
-
-
-def _alone(looking: Watcher) -> Watcher:
-    """Return the same for a picture that has nothing to do with the one before."""
-    return Watcher(looking.predictor, looking.detector, Tracker(0.0))
 
 
 def _told(faces: list[Seen]) -> str:

@@ -38,7 +38,7 @@ class Tracker:
 
     Attributes:
         settle: seconds; 0 smooths nothing.
-        patience: seconds after which a face that is not seen any more is forgotten.
+        patience: seconds after which a face that is not seen any more is forgotten; below 0, each face is a new one.
     """
 
     settle: float = 0.4

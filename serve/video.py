@@ -25,7 +25,7 @@ def main() -> None:
     with progress(f"looking at {options.file.name}", video.count // options.every, "frames") as bar:
         summary = record(video.frames(options.every), looking, options, video.rate / options.every, bar)
     say(f"{options.file}: {summary}")
-    if video.count > video.read:
+    if video.read is not None and video.count > video.read:
         say(f"{options.file}: ends after {video.read:,} of the {video.count:,} frames that it says to have; cut short?")
 
 

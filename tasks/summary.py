@@ -11,7 +11,7 @@ from tasks.common.provenance import read_provenance
 @command
 def main() -> None:
     try:
-        scores, verdict = (json.loads(path.read_text()) for path in (paths.SCORES, paths.VERDICT))
+        scores, verdict = (json.loads(path.read_bytes()) for path in (paths.SCORES, paths.VERDICT))
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: no such file; run `dvc repro`") from error
     provenance = read_provenance(paths.PROVENANCE)

@@ -61,9 +61,11 @@ def _starter() -> "psutil.Process | None":
 
 
 def _end_after(process: "psutil.Process | None") -> None:
-    while process and process.is_running() and process.status() != "zombie":
-        time.sleep(0.5)
-    os._exit(1)
+    try:
+        while process and process.is_running() and process.status() != "zombie":
+            time.sleep(0.5)
+    finally:  # it may go between one question and the next
+        os._exit(1)
 
 
 def _lock(descriptor: int, what: str, path: Path, deadline: float) -> None:

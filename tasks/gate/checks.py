@@ -112,7 +112,7 @@ def _gain(measure: str, difference: Difference, limit: Limit, against: str) -> C
     if limit.value is None:
         return _no_threshold(name, limit, low)
     above = low > limit.value
-    outcome: Outcome = "pass" if above else ("fail" if high < 0 else "inconclusive")
+    outcome: Outcome = "pass" if above else ("fail" if high < limit.value else "inconclusive")
     sentence = (
         f"The {measure} is {difference.ours:.3f}, {difference.value:+.3f} from the {difference.theirs:.3f} "
         f"of {against} {low:+.3f} to {high:+.3f}); the lower end {_lies(above)} above {limit.value:+.3f}."

@@ -113,8 +113,9 @@ def _described(url: str, answer: httpx.Response, shown: str) -> _Found:
         raise UserError(f"{shown}: the server does not tell its size; fetch it yourself, and give the file")
     if int(length) > MAX_BYTES:
         raise UserError(f"{shown}: {int(length):,} bytes, more than the {MAX_BYTES:,} accepted")
-    etag = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
-    return _Found(url, int(length), etag, ranged)
+    etag = answer.headers.get("ETag", "")
+    strong = etag and not etag.startswith("W/")  # with a weak one, a server has to send the whole (RFC 9110, 13.1.5)
+    return _Found(url, int(length), etag if strong else answer.headers.get("Last-Modified"), ranged)
 
 
 def _remote(client: httpx.Client, found: _Found, shown: str) -> Remote:

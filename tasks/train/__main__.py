@@ -34,7 +34,7 @@ def main() -> None:
         write_json(paths.TRAINING, summary(trained))
         write_json(paths.COST, trained.cost.known())
         shutil.rmtree(folder)
-    folder.with_suffix(".lock").unlink()
+    folder.with_suffix(".lock").unlink(missing_ok=True)  # the same training may have waited, and be done as well
 
 
 def _read(params: Params) -> tuple[str, Labelled, Labelled]:

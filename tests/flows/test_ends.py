@@ -24,6 +24,10 @@ def test_how_a_run_ended_is_told_where_an_address_is_set(toy, server: Server, me
     said = run(toy, *FLOW, "-S", "train.epochs=none", "--experiment", "told-too", ok=False)
     assert "told-too ended as Refused" in came[-1]["title"]
     assert "train.epochs" in came[-1]["message"]
+    monkeypatch.setenv("FACIAL_EMOTION_NOTIFY", "slack://hidden-token")  # no address of Slack's
+    said = run(toy, *FLOW, "-S", "train.epochs=none", "--experiment", "untold", ok=False)
+    assert "the message could not be sent" in said
+    assert "hidden-token" not in said + server.log("untold")
 
 
 def test_a_new_data_version_is_an_experiment_to_apply(toy, server: Server, tmp_path):

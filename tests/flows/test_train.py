@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from flows.artifacts import reports_page
+from flows.deploy import repository
 from flows.experiment import origin as address_of_origin
 from flows.graph import read_graph
 from flows.train import end_of, unpushed
 from tasks.common import paths
+from tasks.common.errors import UserError
 from tasks.gate.verdict import Decision, Verdict
 from tests.flows.conftest import Server, exps, servers, until
 from tests.workspaces import change, commit, environment, run, start
@@ -103,8 +105,14 @@ def test_where_nothing_is_shared_the_page_of_reports_says_so_and_shows_no_passwo
     assert "stay on the machine" in reports_page("alone", None)
     run(toy, "git", "remote", "add", "origin", "https://someone:pa55word@example.org:8443/faces.git")
     assert address_of_origin(toy) == "https://example.org:8443/faces.git"
-    run(toy, "git", "remote", "set-url", "origin", "git@example.org:faces.git")
-    assert address_of_origin(toy) == "git@example.org:faces.git"
+    run(toy, "git", "remote", "set-url", "origin", "https://ghp_t0ken@example.org/faces.git")
+    assert address_of_origin(toy) == "https://example.org/faces.git"
+    with pytest.raises(UserError, match="has a password or a token in it") as refused:
+        repository(toy)
+    assert "t0ken" not in str(refused.value)
+    for plain in ("git@example.org:faces.git", "ssh://git@example.org/faces.git"):
+        run(toy, "git", "remote", "set-url", "origin", plain)
+        assert address_of_origin(toy) == repository(toy) == plain
 
 
 def test_an_equal_run_is_taken_from_the_cache_and_a_second_one_finds_nothing_to_do(workspace, origin, server: Server):

@@ -52,6 +52,41 @@ def test_pictures_that_are_none_keep_no_other_from_being_seen(network, picture, 
     assert [told["frame"] for told in lines(tmp_path / "seen.jsonl")] == [1]
 
 
+def test_each_picture_has_faces_of_its_own(network, picture, tmp_path):
+    again = tmp_path / "again.png"
+    again.write_bytes(picture.read_bytes())
+    serve(tmp_path, "image", picture, again, "--model", network, "--json", "seen.jsonl")
+    one, other = lines(tmp_path / "seen.jsonl")
+    assert (one["face"], other["face"]) == (1, 2)  # `serve.drift` counts faces by these
+    assert one["probabilities"] == other["probabilities"]
+
+
+INTERRUPTED = """
+import os, signal, sys
+from serve import video
+from serve.frames import Video
+frames = Video.frames
+def interrupted(self, every=1):
+    for frame in frames(self, every):
+        if frame.number == 30:
+            os.kill(os.getpid(), signal.SIGINT)
+        yield frame
+Video.frames = interrupted
+video.main()
+"""
+
+
+def test_ctrl_c_ends_a_video_with_what_was_seen_until_then(network, film, tmp_path):
+    words = [sys.executable, "-c", INTERRUPTED, film, "--model", network, "--json", "seen.jsonl"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ": 30 frames at " in done.stdout
+    seen = [told["frame"] for told in lines(tmp_path / "seen.jsonl")]
+    assert seen
+    assert set(seen) <= set(range(FPS, 30))
+
+
 def test_a_video_s_face_is_seen_when_and_where_it_is(network, film, tmp_path):
     said = serve(
         tmp_path, "video", film, "--model", network, "--json", "s.jsonl", "--out", "seen.mp4", "--timeline", "t.png"

@@ -156,6 +156,23 @@ def test_no_margin_below_the_gain_that_is_asked_for(better: Evidence) -> None:
     assert low is not None
     assert verdict(better, gate(min_gain=low - 0.001)).verdict == "promote"
     assert verdict(better, gate(min_gain=low + 0.001)).verdict == "inconclusive"
+    # Where even the upper end lies below what is asked for, there is nothing to wait for.
+    assert check(verdict(better, gate(min_gain=0.99)), "accuracy gain").outcome == "fail"
+
+
+def test_a_loss_that_may_be_within_what_is_allowed_is_no_failure(better: Evidence) -> None:
+    theirs = better.predictions.probabilities.argmax(axis=1)
+    worse = world(better.predictions.label, guesses(np.random.default_rng(1), better.predictions.label, 0.6), theirs)
+
+    def outcome(allowed: float) -> str:
+        return check(verdict(worse, gate(max_macro_f1_loss=allowed)), "macro F1 gain").outcome
+
+    low = check(verdict(worse, gate(max_macro_f1_loss=1.0)), "macro F1 gain").figure
+    assert low is not None
+    assert low < 0
+    assert outcome(-low + 0.001) == "pass"
+    assert outcome(-low - 0.001) == "inconclusive"
+    assert outcome(0.0) == "fail"
 
 
 def nan(p: Predictions) -> dict[str, np.ndarray]:
