@@ -54,6 +54,29 @@ def read_graph(root: Path) -> list[Stage]:
         raise UserError(f"dvc.yaml: {error}") from error
 
 
+def changes(root: Path) -> list[str]:
+    """Return what is not as `dvc.lock` and `data.dvc` have it, as a sentence names it: what `dvc status` finds.
+
+    Raises:
+        UserError: DVC can't say; in DVC's words.
+    """
+    try:
+        with Repo(str(root)) as repo:
+            found = repo.status()
+    except DvcException as error:
+        raise UserError(f"dvc status: {error}") from error
+    names = (name for stage, entries in found.items() for entry in entries for name in _named(stage, entry))
+    return list(dict.fromkeys(names))
+
+
+def _named(stage: str, entry: str | dict[str, dict[str, Any]]) -> list[str]:
+    """Return the names in one entry of DVC's status, such as `{"changed deps": {"params.yaml": {"train": …}}}`."""
+    if isinstance(entry, str):
+        return [f"the {entry} of {stage}"]
+    differs = [item for one in entry.values() for item in one.items()]
+    return [f"{path} ({', '.join(how)})" if isinstance(how, dict) else path for path, how in differs]
+
+
 def stages_until(root: Path, name: str) -> list[Stage]:
     """Return the stages up to one of them, each after those that it depends on.
 

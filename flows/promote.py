@@ -13,6 +13,8 @@ from typing import Final
 
 from flows.data import PIN
 from flows.experiment import git
+from flows.graph import changes
+from flows.made import listed
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
@@ -49,6 +51,17 @@ def check_nothing_else_is_changed(root: Path) -> None:
         raise UserError(f"{', '.join(others)}: changed and not committed; commit, run `dvc repro`, and promote then")
 
 
+def check_is_of_the_run(root: Path) -> None:
+    """Check that parameters, data, baselines and outputs are those of the run that made what lies here.
+
+    Raises:
+        UserError: one of them is not.
+    """
+    found = changes(root)
+    if found:
+        raise UserError(f"{listed(found)}: not as in the run that {LOCK} notes; run `dvc repro`, and promote then")
+
+
 @command
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.promote", description=__doc__.splitlines()[0])
@@ -57,6 +70,7 @@ def main() -> None:
     version = next_version(git(root, "tag", "--list").split())
     name = parser.parse_args().name or f"v{version}"
     check_nothing_else_is_changed(root)
+    check_is_of_the_run(root)
     if subprocess.run([sys.executable, "-m", "tasks.promote", name], check=False).returncode:
         sys.exit(1)  # it has said why
     files, tag = of_a_run(root, name), f"{ARTIFACT}@v{version}.0.0"

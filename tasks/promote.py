@@ -12,9 +12,9 @@ from tasks.common.errors import UserError, command
 from tasks.common.files import sha256
 from tasks.common.provenance import read_provenance
 from tasks.common.reading import load_params
-from tasks.common.tables import read_faces, read_predictions, read_split
-from tasks.gate.baselines import Record, figures, write_baseline
-from tasks.gate.fitting import dataset, division
+from tasks.common.tables import Predictions, read_faces, read_predictions, read_split
+from tasks.gate.baselines import Record, figures, read_baselines, write_baseline
+from tasks.gate.fitting import Measured, choose, dataset, division, misfits
 from tasks.gate.verdict import Verdict, read_verdict
 from tasks.registry.champion import crown, publish
 from tasks.registry.making import make_version
@@ -28,20 +28,30 @@ def main() -> None:
     parser.add_argument("name", help="of the baseline: letters, digits, - and _")
     name = parser.parse_args().name
     check_name(name)
-    check_verdict(read_verdict(paths.VERDICT))
-    faces, split, predictions = read_faces(paths.FACES), read_split(paths.SPLIT), read_predictions(paths.PREDICTIONS)
+    verdict = read_verdict(paths.VERDICT)
+    check_verdict(verdict)
+    predictions = read_predictions(paths.PREDICTIONS)
+    measured = read_measured(predictions)
+    check_still_holds(verdict, measured)
     record = Record(
         name=name,
         description=f"Promoted by the gate; the network is the model.keras of SHA-256 {sha256(paths.MODEL)}",
         source=f"python -m tasks.promote {name}",
-        data=dataset(faces, read_provenance(paths.PROVENANCE)),
-        split=division(split, load_params(paths.PARAMS).split),
+        data=measured.data,
+        split=measured.split,
         figures=figures(predictions.label, predictions.probabilities.argmax(axis=1)),
         predictions_sha256=None,
     )
     where = enthrone(name)
     write_baseline(paths.BASELINES, record, predictions)
     say(f"promoted: {paths.BASELINES / name}.json, accuracy {record.figures.accuracy:.3f}; champion of {where}")
+
+
+def read_measured(predictions: Predictions) -> Measured:
+    """Return what the predictions, which the gate has held against faces and split, were made on."""
+    data = dataset(read_faces(paths.FACES), read_provenance(paths.PROVENANCE))
+    split = division(read_split(paths.SPLIT), load_params(paths.PARAMS).split)
+    return Measured(data, split, predictions.row, predictions.label)
 
 
 def enthrone(name: str) -> str:
@@ -78,6 +88,21 @@ def check_verdict(verdict: Verdict) -> None:
             raise UserError(f"{path}: no such file; run `dvc repro`") from error
         if found != judged.get(of):
             raise UserError(f"{path}: it is not what {paths.VERDICT} judged; run `dvc repro gate`")
+
+
+def check_still_holds(verdict: Verdict, measured: Measured) -> None:
+    """Raise UserError where the verdict is one on other faces, or on another baseline than the gate would take now."""
+    judged: dict[str, str] = {one.of: one.sha256 for one in verdict.hashes}
+    if measured.data.fingerprint != judged.get("data"):
+        raise UserError(f"{paths.FACES}: these are not the faces that {paths.VERDICT} speaks of; run `dvc repro`")
+    fitting = [one for one in read_baselines(paths.BASELINES) if not misfits(one, measured)]
+    now = choose(fitting) if fitting else None
+    name, digest = (now.record.name, now.sha256) if now else (None, None)
+    if (name, digest) != (verdict.baseline_name, judged.get("baseline")):
+        raise UserError(
+            f"{paths.VERDICT}: it was held against {verdict.baseline_name or 'no baseline'}, and the gate would now "
+            f"take {name or 'none'} as {paths.BASELINES}/ has it; run `dvc repro gate`"
+        )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from model.labels import LABELS
 from tasks.common import paths
 from tasks.common.files import sha256
 from tasks.common.provenance import Provenance, write_provenance
-from tasks.common.tables import USAGES, write_faces
+from tasks.common.tables import USAGES, read_faces, write_faces
 from tasks.gate.verdict import Hash, Verdict, write_verdict
 from tasks.ingest.sample import draw_sample
 
@@ -84,6 +84,7 @@ def promotable_at(folder: Path) -> None:
         hashes=(
             Hash(of="model", sha256=sha256(folder / paths.MODEL)),
             Hash(of="predictions", sha256=sha256(folder / paths.PREDICTIONS)),
+            Hash(of="data", sha256=read_faces(folder / paths.FACES).fingerprint()),
             Hash(of="split", sha256=sha256(folder / paths.SPLIT)),
         ),
     )  # fmt: skip

@@ -9,8 +9,9 @@ import pytest
 
 from tasks.common import paths
 from tasks.common.files import sha256
+from tasks.common.tables import read_faces, write_faces
 from tests.flows.conftest import Server, exps
-from tests.workspaces import promotable_at, run
+from tests.workspaces import change, commit, promotable_at, run
 
 FLOW = ("python", "-m", "flows.train")
 
@@ -78,23 +79,61 @@ def test_a_promoted_network_is_a_baseline_in_the_experiment(promotable, server: 
     assert {"baseline/better.json", "baseline/better.parquet"} <= set(held)
 
 
-def test_what_lies_here_is_promoted_committed_and_tagged(promotable):
-    before = run(promotable, "git", "rev-parse", "HEAD")
-    (promotable / "flows" / "graph.py").open("a").write("# changed\n")
-    said = run(promotable, "python", "-m", "flows.promote", ok=False)
+@pytest.fixture
+def judged(finished_workspace: Path, tmp_path: Path) -> Path:
+    """A workspace with the real graph, of which DVC finds nothing changed, and whose verdict is *promote*."""
+    folder = shutil.copytree(finished_workspace, tmp_path / "judged", symlinks=True)
+    promotable_at(folder)
+    run(folder, "dvc", "commit", "--force", "--quiet", "gate")
+    commit(folder, "its hash")
+    return folder
+
+
+def test_what_lies_here_is_promoted_committed_and_tagged(judged):
+    before = run(judged, "git", "rev-parse", "HEAD")
+    (judged / "flows" / "graph.py").open("a").write("# changed\n")
+    said = run(judged, "python", "-m", "flows.promote", ok=False)
     assert "flows/graph.py: changed and not committed" in said
-    run(promotable, "git", "checkout", "--quiet", "flows")
-    assert "tagged: facial-emotion@v1.0.0" in run(promotable, "python", "-m", "flows.promote")
-    assert run(promotable, "git", "rev-parse", "HEAD^") == before
-    assert run(promotable, "git", "rev-parse", "facial-emotion@v1.0.0^{}") == run(
-        promotable, "git", "rev-parse", "HEAD"
-    )
-    held = run(promotable, "git", "ls-tree", "--name-only", "HEAD", "baseline/").split()
+    run(judged, "git", "checkout", "--quiet", "flows")
+    assert "tagged: facial-emotion@v1.0.0" in run(judged, "python", "-m", "flows.promote")
+    assert run(judged, "git", "rev-parse", "HEAD^") == before
+    assert run(judged, "git", "rev-parse", "facial-emotion@v1.0.0^{}") == run(judged, "git", "rev-parse", "HEAD")
+    held = run(judged, "git", "ls-tree", "--name-only", "HEAD", "baseline/").split()
     assert {"baseline/v1.json", "baseline/v1.parquet"} <= set(held)
-    assert "tagged: facial-emotion@v2.0.0" in run(promotable, "python", "-m", "flows.promote", "wider")
-    (promotable / paths.MODEL).write_bytes(b"another network")
-    assert "it is not what metrics/verdict.json judged" in run(promotable, "python", "-m", "flows.promote", ok=False)
-    assert len(run(promotable, "git", "tag").split()) == 2
+
+    said = run(judged, "python", "-m", "flows.promote", "wider", ok=False)  # now v1 is the one to beat
+    assert said == "error: baseline: not as in the run that dvc.lock notes; run `dvc repro`, and promote then\n"
+    said = run(judged, "python", "-m", "tasks.promote", "wider", ok=False)
+    assert "it was held against no baseline, and the gate would now take v1 as baseline/ has it" in said
+    run(judged, "dvc", "repro", "--quiet", "gate")
+    assert json.loads((judged / paths.VERDICT).read_text())["baseline_name"] == "v1"
+    said = run(judged, "python", "-m", "flows.promote", "wider", ok=False)
+    assert "expected promote; nothing is promoted" in said
+    assert run(judged, "git", "tag").split() == ["facial-emotion@v1.0.0"]
+
+
+def test_what_is_not_of_the_run_is_not_promoted(judged):
+    params = (judged / paths.PARAMS).read_text()
+    change(judged, {"train": {"epochs": 99}, "gate": {"min_accuracy": 0.0}})
+    said = run(judged, "python", "-m", "flows.promote", ok=False)
+    assert "params.yaml (train), params.yaml (gate): not as in the run that dvc.lock notes; run `dvc repro`" in said
+    commit(judged, "others, for the next run")
+    assert "params.yaml (train)" in run(judged, "python", "-m", "flows.promote", ok=False)
+    (judged / paths.PARAMS).write_text(params)
+    commit(judged, "those of the run")
+
+    (judged / paths.MODEL).unlink()  # a link into DVC's cache, perhaps
+    (judged / paths.MODEL).write_bytes(b"another network")
+    assert f"{paths.MODEL}: not as in the run" in run(judged, "python", "-m", "flows.promote", ok=False)
+    run(judged, "dvc", "checkout", "--quiet", "--force", "train")
+    faces = read_faces(judged / paths.FACES)
+    (judged / paths.FACES).unlink()
+    write_faces(judged / paths.FACES, faces.take(np.arange(len(faces))[::-1]))
+    assert f"{paths.FACES}" in run(judged, "python", "-m", "flows.promote", ok=False)
+    said = run(judged, "python", "-m", "tasks.promote", "other", ok=False)
+    assert "data/faces.parquet: these are not the faces that metrics/verdict.json speaks of; run `dvc repro`" in said
+    assert not (judged / "registry").exists()
+    assert run(judged, "git", "tag") == ""
 
 
 def test_without_the_wish_or_the_verdict_nothing_is_promoted(promotable, server: Server):
