@@ -52,12 +52,11 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="OTHER", help="file to write these predictions into, together")
     asked = parser.parse_args()
     faces, leak = test_subset(read_faces(paths.FACES), read_split(paths.SPLIT))
+    said = list(read_others(asked.others, faces.row) if asked.others else read_claims(faces.row, faces.emotion))
     if asked.keep:
-        keep(asked.keep, read_others(asked.others, faces.row))
-    said = read_others(asked.others, faces.row) if asked.others else read_claims(faces.row, faces.emotion)
-    for line in table(
-        [Claim(name, predictions, leak) for name, predictions in said], load_params(paths.PARAMS).evaluate
-    ):
+        keep(asked.keep, said)
+    claims = [Claim(name, predictions, leak) for name, predictions in said]
+    for line in table(claims, load_params(paths.PARAMS).evaluate):
         print(line)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,6 +123,13 @@ class Video:
         self.read = number
 
 
+def without_secrets(source: str) -> str:
+    """Return the address of a stream without user, password and query, in which secrets may be; else what it is."""
+    scheme, mark, rest = source.partition("://")
+    host, slash, path = re.split(r"[?#]", rest)[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if mark else source
+
+
 class Camera:
     """A camera by its index, or a stream by its address."""
 
@@ -133,12 +141,12 @@ class Camera:
         """
         self._capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
         if not self._capture.isOpened():
-            kind = f"camera {source}" if source.isdigit() else source
+            kind = f"camera {source}" if source.isdigit() else without_secrets(source)
             raise UserError(
                 f"{kind}: can't be opened; is it plugged in, and used by no other program? Try another index"
             )
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, and no queue
-        self._source = source
+        self._source = without_secrets(source)
 
     def frames(self, most: float | None = None) -> Iterator[Frame]:
         """Yield frames as they come, at most so many a second, until the camera gives none any more.

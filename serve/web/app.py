@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, HTTPException, Query, Request, WebSocket
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -129,7 +130,8 @@ def _add_looking(app: FastAPI, eyes: Eyes, corrections: Corrections) -> None:
         openapi_extra=_PICTURE,
     )
     async def correct(request: Request, label: Label, left: Place, top: Place, width: Size, height: Size) -> KeptAnswer:
-        decoded = decode_picture(await body(request), "picture", PIXELS)
+        # Elsewhere: a large picture takes a while, in which the live pictures would wait.
+        decoded = await run_in_threadpool(decode_picture, await body(request), "picture", PIXELS)
         kept = corrections.keep(decoded, Box(left, top, width, height), label)
         eyes.metrics.corrections.labels(label).inc()
         return KeptAnswer(kept=f"{label}/{kept.name}")

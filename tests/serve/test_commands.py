@@ -181,6 +181,13 @@ def test_nothing_is_written_over_what_is_looked_at_or_written_twice(network, pic
     assert (tmp_path / "film.mp4").read_bytes() == film.read_bytes()
 
 
+def test_a_stream_that_does_not_come_is_said_without_its_password(network, tmp_path):
+    address = "rtsp://someone:hidden@127.0.0.1:9/live?token=hidden"
+    said = serve(tmp_path, "camera", address, "--model", network, code=1)
+    assert "error: rtsp://127.0.0.1:9/live: can't be opened" in said
+    assert "hidden" not in said
+
+
 def test_a_stream_is_a_camera(network, film, tmp_path):
     said = serve(tmp_path, "camera", film, "--model", network, "--json", "s.jsonl", "--max-fps", "1e9")
     assert "60 frames at" in said
