@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 import model.lean  # noqa: F401 - before anything that imports Keras
-from model.devices import DeviceError
-from model.predicting import NetworkError, load_network, predict
+from model.devices import Device
+from model.predicting import NetworkError, load_network
 from model.training.backup import Backup, Epoch
 from model.training.guard import TrainingError, Watch
 from model.training.saving import save_network
@@ -30,7 +30,8 @@ from tasks.common.files import replacing, write_text
 from tasks.common.params import Params
 from tasks.common.processes import exclusive
 from tasks.common.reading import changed, check_params, parse, read_values
-from tasks.common.tables import Faces, Predictions, Split, read_faces, read_split, write_predictions
+from tasks.common.tables import Faces, Split, read_faces, read_split, write_predictions
+from tasks.predicting import predict_faces
 from tasks.train import handover
 from tasks.train.learning import Trained, device_for, identity, prove, run_key, summary, train_network
 from tasks.train.subsets import labelled
@@ -117,8 +118,9 @@ def fill(folder: Path, asked: Asked) -> None:
 
 
 def _fill(folder: Path, asked: Asked, identified: dict[str, str]) -> None:
+    device = device_for(asked.params)
     backup = Backup(folder / f"{run_key(identified)}.npz")
-    trained = learn(asked.params, asked.faces, asked.split, backup)
+    trained = _learn(asked, device, backup)
     with replacing(folder / handover.MODEL) as beside:
         save_network(trained.network, beside)
     handover.write_history(folder, trained.progress.history)
@@ -147,25 +149,21 @@ def _repeat(folder: Path, asked: Asked, identified: dict[str, str]) -> None:
 def _predict(folder: Path, network: "keras.Model", asked: Asked) -> None:
     for subset, name in PREDICTED.items():
         subset_faces = asked.faces.take(asked.split.index(subset))
-        write_predictions(folder / name, predictions(network, asked.params, subset_faces))
+        write_predictions(folder / name, predict_faces(network, subset_faces, asked.params.evaluate))
     write_text(folder / handover.PARAMS, yaml.safe_dump(dict(asked.values), sort_keys=False))
 
 
-def learn(params: Params, faces: Faces, split: Split, backup: Backup) -> Trained:
-    """Train as the stage does, saying each epoch.
-
-    Raises:
-        UserError: it can't succeed.
-    """
-    how = params.train
-    train, validation = labelled(faces, split, "train", how), labelled(faces, split, "validation")
+def _learn(asked: Asked, device: Device, backup: Backup) -> Trained:
+    """Train as the stage does, saying each epoch."""
+    params, how = asked.params, asked.params.train
+    train = labelled(asked.faces, asked.split, "train", how)
+    validation = labelled(asked.faces, asked.split, "validation")
+    print(f"device: {device}", f"going on from {backup.path}" if backup.path.exists() else "", flush=True)
     try:
-        device = device_for(params)
-        print(f"device: {device}", f"going on from {backup.path}" if backup.path.exists() else "", flush=True)
         if how.canary and not backup.path.exists():
             print(f"canary: one batch learnt in {prove(params, train, device)} steps", flush=True)
         return train_network(params, train, validation, device, backup, watching(len(train), how.epochs))
-    except (DeviceError, TrainingError) as error:
+    except TrainingError as error:
         raise UserError(str(error)) from error
 
 
@@ -183,20 +181,6 @@ def watching(faces: int, epochs: int) -> Watch:
         print(f"epoch {index + 1}/{epochs}: {figures}", flush=True)
 
     return Watch(batch, epoch)
-
-
-def predictions(network: "keras.Model", params: Params, faces: Faces) -> Predictions:
-    """Return what the network says of some faces, averaged over the views that `evaluate` asks for."""
-    how = params.evaluate
-    probabilities = predict(
-        network,
-        faces.pixels,
-        batch_size=how.batch_size,
-        flip=how.flip,
-        turn=how.turn,
-        ten_crop=how.ten_crop,
-    )
-    return Predictions(faces.row, faces.emotion, probabilities)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-_COUNTED = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D, keras.layers.Dense)
+_COUNTED = (keras.layers.Conv2D, keras.layers.Dense)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from model.devices import DeviceError, set_up
 from model.inspecting.drawing import draw
 from model.inspecting.explaining import grad_cam
 from model.labels import LABELS
-from model.predicting import NetworkError, load_network, milliseconds_per_face, predict
+from model.predicting import NetworkError, load_network, milliseconds_per_face
 from model.summary import describe, total
 from tasks.common import paths
 from tasks.common.console import say
@@ -22,6 +22,7 @@ from tasks.common.params import Evaluate, Params
 from tasks.common.provenance import read_provenance
 from tasks.common.reading import load_params
 from tasks.common.tables import LEAKS, SUBSETS, Faces, Predictions, Split, read_faces, read_split, write_predictions
+from tasks.predicting import predict_faces
 from tasks.report.charts import confusion_chart, history_chart, reliability_chart
 from tasks.report.evaluation import Background, Drawn, Evaluated, Explained, evaluation_report
 from tasks.report.history import Curve, read_history
@@ -81,19 +82,6 @@ def test_subset(faces: Faces, split: Split) -> tuple[Faces, np.ndarray]:
     if len(index) == 0:
         raise UserError(f"{paths.SPLIT}: found no test face, expected at least one; change split.strategy")
     return faces.take(index), split.leak[index]
-
-
-def predict_faces(network: "keras.Model", test: Faces, params: Evaluate) -> Predictions:
-    """Return what the network says of the test faces, averaged over the views that `params` asks for."""
-    probabilities = predict(
-        network,
-        test.pixels,
-        batch_size=params.batch_size,
-        flip=params.flip,
-        turn=params.turn,
-        ten_crop=params.ten_crop,
-    )
-    return Predictions(test.row, test.emotion, probabilities)
 
 
 def measure_cost(network: "keras.Model", test: Faces, params: Evaluate) -> Cost:

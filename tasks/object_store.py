@@ -116,7 +116,8 @@ def explained(address: str) -> Iterator[None]:
         check_bucket(address.partition("://")[2].partition("/")[0])
         raise UserError(f"{address}: {' '.join(str(error).split())}; check the address") from error
     except BotoCoreError as error:
-        raise UserError(f"{address}: {error}; check the network and AWS_ENDPOINT_URL, then run it again") from error
+        said = re.sub(r"//[^/\s]*@", "//", str(error))  # an endpoint may hold a password
+        raise UserError(f"{address}: {said}; check the network and AWS_ENDPOINT_URL, then run it again") from None
 
 
 def _mend(error: ClientError) -> str:

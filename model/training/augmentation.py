@@ -64,23 +64,31 @@ class Augmentation:
 
 
 def mixed(
-    faces: np.ndarray, values: list[np.ndarray], alpha: float, rng: np.random.Generator
-) -> tuple[np.ndarray, list[np.ndarray]]:
+    faces: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, alpha: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Mix each face with another one of the batch (Zhang et al. 2018, "mixup").
+
+    A mixed face's weighted loss is the mixture of the weighted losses that the two would have with their own targets,
+    for a loss that is linear in the targets, as the cross-entropy is.
 
     Args:
         faces: uint8 [n, side, side].
-        values: what belongs to the faces, float32 [n, …] each, and is mixed as they are.
+        targets: float32 [n, k].
+        weights: float32 [n], each face's say in the loss, above 0; None is an equal one.
         alpha: above 0; the first face's share is drawn from Beta(alpha, alpha), once a batch.
         rng: draws the share and the partners.
 
     Returns:
-        Faces, uint8, and values, float32, of the shapes given.
+        Faces, uint8, and targets and weights, float32, of the shapes given.
     """
     share = np.float32(rng.beta(alpha, alpha))
     partner = rng.permutation(len(faces))
     blend = np.rint(share * faces + (1 - share) * faces[partner]).astype(np.uint8)
-    return blend, [share * value + (1 - share) * value[partner] for value in values]
+    if weights is None:
+        return blend, share * targets + (1 - share) * targets[partner], None
+    own, others = share * weights, (1 - share) * weights[partner]
+    both = own + others
+    return blend, (own[:, None] * targets + others[:, None] * targets[partner]) / both[:, None], both
 
 
 def resized(faces: np.ndarray, side: int) -> np.ndarray:

@@ -116,15 +116,16 @@ class Batches(keras.utils.PyDataset):
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         faces, labels = self._data.faces[rows], self._data.labels[rows]
         targets = one_hot(labels) if self._data.targets is None else self._data.targets[rows]
-        held_to = [targets if self._data.votes is None else np.hstack([targets, self._data.votes[rows]])]
-        if self._weights is not None:
-            held_to.append(self._weights[labels])
+        if self._data.votes is not None:
+            targets = np.hstack([targets, self._data.votes[rows]])
+        weights = None if self._weights is None else self._weights[labels]
         if self._augment is not None and self.seed is not None:
             rng = np.random.default_rng((*self.seed, index))
             faces = self._augment(faces, rng, self.side)
             if self._augment.mixup:
-                faces, held_to = mixed(faces, held_to, self._augment.mixup, rng)
-        return (resized(faces, self.side), *held_to)
+                faces, targets, weights = mixed(faces, targets, weights, self._augment.mixup, rng)
+        faces = resized(faces, self.side)
+        return (faces, targets) if weights is None else (faces, targets, weights)
 
 
 def one_hot(labels: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ class SplitParams(Section):
     by_subject: bool
     """Where the data says who is seen, a subject's faces go together; parts that the data gives stay as given."""
     near_distance: Annotated[int, Field(ge=0, le=10)]
-    """Most bits, an even number, in which the 64-bit perceptual hashes of two near copies differ."""
+    """Most bits in which the 64-bit perceptual hashes of two near copies differ: always an even number."""
     near_correlation: Annotated[float, Field(gt=0, le=1)]
     """Least correlation of the pixels of two near copies."""
 

@@ -1,7 +1,7 @@
 """Where the faces came from: written by `ingest`, carried into report and verdict."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,15 +16,6 @@ class LeftOut(BaseModel):
 
     where: str
     reason: str
-
-
-class VotesSource(BaseModel):
-    """The file of crowd votes that was joined."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: str
-    sha256: str
 
 
 class Teacher(BaseModel):
@@ -48,6 +39,16 @@ class Origin(BaseModel):
     """As the store gives it; of a prefix: a SHA-256 over the names, sizes and ETags of its objects."""
     version: str | None
     """Where the store keeps versions."""
+
+
+class VotesSource(BaseModel):
+    """The file of crowd votes that was joined."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    sha256: str
+    origin: Origin | None = None
 
 
 class Part(BaseModel):
@@ -104,7 +105,10 @@ _LATER: Final = ("origin", "dropped", "parts", "crowd_labels", "teachers")
 
 def write_provenance(path: Path, provenance: Provenance) -> None:
     """Write as JSON."""
-    write_json(path, provenance.model_dump(exclude={name for name in _LATER if not getattr(provenance, name)}))
+    empty: dict[str, Any] = {name: True for name in _LATER if not getattr(provenance, name)}
+    if provenance.votes and not provenance.votes.origin:
+        empty["votes"] = {"origin"}
+    write_json(path, provenance.model_dump(exclude=empty))
 
 
 def read_provenance(path: Path) -> Provenance:

@@ -18,7 +18,7 @@ from tasks.common.provenance import Provenance, VotesSource
 from tasks.common.tables import USAGES
 from tasks.ingest.combine import combined
 from tasks.ingest.publish import pin, publish, workspace
-from tasks.ingest.registry import read_source
+from tasks.ingest.registry import read_source, votes_file
 from tasks.ingest.sets import SETS, check_layout
 from tasks.ingest.source import USUAL, BadRows, Source, Wanted
 from tasks.ingest.votes import join_votes, labelled_by_crowd
@@ -32,7 +32,7 @@ def ingest(
     source: str,
     *,
     add: Sequence[str] = (),
-    votes: Path | None = None,
+    votes: str | None = None,
     crowd_labels: bool = False,
     skip_bad_rows: int = 0,
     side: int = USUAL.side,
@@ -44,7 +44,7 @@ def ingest(
         source: `sample`; or a path to the challenge's CSV, a folder of images by label or another data set of
             `tasks.ingest.sets`, or an archive of these; or such in a store, as in `s3://bucket/fer2013.csv`.
         add: more sources, to be put after it.
-        votes: FER+'s `fer2013new.csv`, to be joined to `source` by row.
+        votes: FER+'s `fer2013new.csv`, to be joined to `source` by row; a path, or an address in a store.
         crowd_labels: majorities of the votes take the place of the labels of `source`, and faces without one are left
             out and counted.
         skip_bad_rows: most rows or images that may be left out, of all sources.
@@ -76,11 +76,12 @@ def _allowed(skip_bad_rows: int) -> BadRows:
     return BadRows(skip_bad_rows)
 
 
-def _with_votes(source: Source, votes: Path | None, *, crowd_labels: bool) -> tuple[Source, VotesSource | None]:
+def _with_votes(source: Source, votes: str | None, *, crowd_labels: bool) -> tuple[Source, VotesSource | None]:
     """Return a source with the votes of a file, and their majorities for its labels where that is asked."""
     votes_source = None
     if votes:
-        faces, votes_source = join_votes(source, votes)
+        found = votes_file(votes)
+        faces, votes_source = join_votes(source, found.path, found.origin) if found else join_votes(source, Path(votes))
         source = replace(source, faces=faces)
     return labelled_by_crowd(source) if crowd_labels else source, votes_source
 
@@ -148,7 +149,7 @@ def _arguments() -> argparse.Namespace:
         "zip or tar of these; or s3://bucket/key, https://…, kaggle:owner/dataset of such",
     )
     parser.add_argument("--add", action="append", default=[], metavar="SOURCE", help="another one, to the same table")
-    parser.add_argument("--votes", type=Path, metavar="FILE", help="FER+'s fer2013new.csv, joined by row")
+    parser.add_argument("--votes", metavar="FILE", help="FER+'s fer2013new.csv, or its address, joined by row")
     parser.add_argument(
         "--crowd-labels", action="store_true", help="take the majority of the votes for the label, and drop the rest"
     )

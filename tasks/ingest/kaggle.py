@@ -1,7 +1,6 @@
 """A source at Kaggle: `kaggle:owner/dataset`, or `kaggle:competition/name`, by Kaggle's own client."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +10,7 @@ from kagglehub.exceptions import DataCorruptionError, UnauthenticatedError
 
 from tasks.common.errors import UserError
 from tasks.common.provenance import Origin
-from tasks.ingest.local import read_path
-from tasks.ingest.source import BadRows, Source, Wanted
+from tasks.ingest.source import Fetched
 
 HOW_TO_SIGN_IN: Final = (
     "make a token at https://www.kaggle.com/settings (API, Create New Token) and put it into ~/.kaggle/kaggle.json, or "
@@ -22,13 +20,13 @@ HOW_TO_SIGN_IN: Final = (
 _HANDLE: Final = re.compile(r"kaggle:(?:competition/(?P<competition>[\w-]+)|(?P<dataset>[\w-]+/[\w-]+))", re.IGNORECASE)
 
 
-def read_kaggle(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
-    """Read a data set or a competition's data as `read_path` would read its folder.
+def fetch(source: str) -> Fetched:
+    """Bring a data set or a competition's data here, as a folder.
 
     The client keeps what it fetched in its own cache, and fetches a version once.
 
     Raises:
-        UserError: Kaggle does not give it, or what it gives is no source of faces.
+        UserError: Kaggle does not give it.
     """
     match = _HANDLE.fullmatch(source)
     if not match:
@@ -45,10 +43,7 @@ def read_kaggle(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source
     except (requests.RequestException, DataCorruptionError, OSError, ValueError) as error:
         raise UserError(f"{source}: {' '.join(str(error).split())}; check the network, then run it again") from error
     version = folder.name if folder.parent.name == "versions" else None
-    name = source.rsplit("/", 1)[-1]
-    return replace(
-        read_path(str(folder), bad, work, wanted), name=name, origin=Origin(url=source, etag=None, version=version)
-    )
+    return Fetched(folder, Origin(url=source, etag=None, version=version), name=source.rsplit("/", 1)[-1])
 
 
 def _reason(error: requests.HTTPError, competition: str | None) -> str:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -16,8 +15,7 @@ from tasks.common.errors import UserError
 from tasks.common.files import replacing
 from tasks.common.provenance import Origin
 from tasks.ingest.download import WORKERS, BrokenError, Remote, download, shelf, transfer
-from tasks.ingest.local import read_path
-from tasks.ingest.source import BadRows, Source, Wanted
+from tasks.ingest.source import Fetched
 from tasks.object_store import BUSY, CHANGED, MISSING, check_bucket, code, connect, explained
 
 CHUNK: Final = 1 << 20
@@ -28,14 +26,14 @@ MAX_OBJECTS: Final = 500_000
 _ADDRESS: Final = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)", re.IGNORECASE)
 
 
-def read_s3(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
-    """Read an object, or all objects below a prefix, as `read_path` would read a file or a folder.
+def fetch(source: str) -> Fetched:
+    """Bring an object here as a file, or all objects below a prefix as a folder.
 
     Credentials, region and endpoint are found as boto3 finds them (profile, environment, role of the instance,
     `AWS_ENDPOINT_URL`).
 
     Raises:
-        UserError: the store does not give it, or what it gives is no source of faces.
+        UserError: the store does not give it.
     """
     if bucket := source.partition(":")[2].lstrip("/").partition("/")[0]:
         check_bucket(bucket)  # before anything is said that shows the address
@@ -46,7 +44,7 @@ def read_s3(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
         store = _Store(source, match["bucket"], match["key"])
         found = None if store.key.endswith("/") else store.head()
         path, origin = store.object(found) if found else store.folder()
-    return replace(read_path(str(path), bad, work, wanted), origin=origin)
+    return Fetched(path, origin)
 
 
 class _Store:

@@ -1,6 +1,7 @@
 """What every reader takes and gives."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from tasks.common.errors import UserError
@@ -33,6 +34,21 @@ class Source:
     synthetic: bool = False
     origin: Origin | None = None
     dropped: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What was brought from a store to this machine.
+
+    Attributes:
+        path: of a file or a folder.
+        origin: where it lay.
+        name: to be called by, where that is not the path's.
+    """
+
+    path: Path
+    origin: Origin
+    name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from tasks.common.errors import UserError
 from tasks.common.files import sha256
-from tasks.common.provenance import VotesSource
+from tasks.common.provenance import Origin, VotesSource
 from tasks.common.tables import VOTES, Faces
 from tasks.ingest.sets.crowd import majorities
 from tasks.ingest.source import Source
@@ -44,8 +44,13 @@ class Votes:
     counts: np.ndarray
 
 
-def join_votes(source: Source, path: Path) -> tuple[Faces, VotesSource]:
+def join_votes(source: Source, path: Path, origin: Origin | None = None) -> tuple[Faces, VotesSource]:
     """Give each face of a source its votes.
+
+    Args:
+        source: whose rows are the challenge's.
+        path: of FER+'s `fer2013new.csv`.
+        origin: the store that the file was fetched from.
 
     Raises:
         UserError: the rows of the source aren't the challenge's, the file is no votes file, or its number of rows or
@@ -71,7 +76,8 @@ def join_votes(source: Source, path: Path) -> tuple[Faces, VotesSource]:
             f"{path.name}, line {votes.line[row]} (row {row}): Usage is {votes.usage[row]!r}, expected "
             f"{faces.usage[differ[0]]!r} as in {source.name}; give the votes file of this source"
         )
-    return replace(faces, votes=votes.counts[faces.row]), VotesSource(source=path.name, sha256=sha256(path))
+    told = VotesSource(source=path.name, sha256=sha256(path), origin=origin)
+    return replace(faces, votes=votes.counts[faces.row]), told
 
 
 def labelled_by_crowd(source: Source) -> Source:

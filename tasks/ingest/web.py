@@ -6,8 +6,9 @@ import re
 import socket
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
@@ -16,8 +17,7 @@ import httpx
 from tasks.common.errors import UserError
 from tasks.common.provenance import Origin
 from tasks.ingest.download import BrokenError, Remote, download, patiently
-from tasks.ingest.local import read_path
-from tasks.ingest.source import BadRows, Source, Wanted
+from tasks.ingest.source import Fetched
 
 ALLOW_PRIVATE: Final = "FACIAL_EMOTION_ALLOW_PRIVATE"
 """Set to 1, this variable lets addresses lead into private networks."""
@@ -32,11 +32,11 @@ _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers after which another try may go through."""
 
 
-def read_web(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
-    """Read a file from the web as `read_path` would read it.
+def fetch(source: str) -> Fetched:
+    """Bring a file from the web here.
 
     Raises:
-        UserError: it can't be had, or leads into a private network, or what it gives is no source of faces.
+        UserError: it can't be had, or leads into a private network.
     """
     shown = without_secrets(source)
     with httpx.Client(timeout=httpx.Timeout(60, connect=10), headers={"Accept-Encoding": "identity"}) as client:
@@ -45,8 +45,7 @@ def read_web(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
             path = download(_remote(client, found, shown))
         except BrokenError as error:
             raise UserError(f"{shown}: {error}; check the address and the network, then run it again") from error
-    origin = Origin(url=shown, etag=found.etag, version=None)
-    return replace(read_path(str(path), bad, work, wanted), origin=origin)
+    return Fetched(path, Origin(url=shown, etag=found.etag, version=None))
 
 
 def without_secrets(url: str) -> str:
@@ -137,6 +136,8 @@ def _remote(client: httpx.Client, found: _Found, shown: str) -> Remote:
     name = re.sub(r"[^\w.-]", "_", name).lstrip(".") or "download"
     # Without a tag, equal sizes would be taken for equal bytes: such a file is fetched each time.
     tag = found.etag or os.urandom(8).hex()
+    if not tag.startswith('"'):  # a time, which two files of one path may share that a query tells apart
+        tag += f" {sha256(urlsplit(found.url).query.encode()).hexdigest()}"
     return Remote(shown, name, found.size, tag, read, whole=not found.ranged)
 
 

@@ -134,6 +134,12 @@ def score(label: np.ndarray, probabilities: np.ndarray, *, bins: int, bootstrap:
     )
 
 
+def calibration_error(label: np.ndarray, probabilities: np.ndarray, *, bins: int) -> float:
+    """Return the expected calibration error alone, as `score` has it, of the same arguments."""
+    sums = _terms(label, probabilities, bins).sum(axis=0)
+    return float(_headlines(sums, bins)[HEADLINES.index("ece")])
+
+
 def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return three arrays [..., 7] of confusion matrices [..., 7, 7], true labels in rows.
 

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 import model
-from model.devices import Device, set_up
+from model.devices import Device, DeviceError, set_up
 from model.networks import build, with_probabilities
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup, Progress
@@ -30,8 +30,15 @@ from tasks.common.params import Augment, Params, Train
 from tasks.common.params import Model as ModelParams
 from tasks.common.tables import Faces, Split
 
-DECISIVE: Final = ("networks", "training")
-"""The rooms of `model/` whose code decides what a training gives."""
+DECISIVE: Final = (
+    "model/__init__.py",
+    "model/devices.py",
+    "model/networks",
+    "model/training",
+    "tasks/train/learning.py",
+    "tasks/train/subsets.py",
+)
+"""The modules, and the rooms of such, whose code decides what a training gives."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +68,8 @@ def identity(params: Params, faces: Faces, split: Split) -> dict[str, str]:
         pixels.append(np.ascontiguousarray(faces.votes).tobytes())
     if params.train.teacher_share and faces.teacher is not None:
         pixels.append(np.ascontiguousarray(faces.teacher).tobytes())
-    home = Path(model.__file__).parent
-    modules = (home / "__init__.py", *sorted(path for room in DECISIVE for path in (home / room).rglob("*.py")))
+    home = Path(model.__file__).parent.parent
+    modules = [path for name in DECISIVE for path in sorted((home / name).rglob("*.py")) or [home / name]]
     return {
         "parameters": _digest(json.dumps(chosen, sort_keys=True).encode()),
         "keras": f"{keras.version()} {keras.backend.backend()}",
@@ -73,11 +80,13 @@ def identity(params: Params, faces: Faces, split: Split) -> dict[str, str]:
 
 
 def run_key(identified: dict[str, str]) -> str:
-    """Return a name for all that `identity` tells.
+    """Return a name for all that `identity` tells, and for the precision that `device_for` has set.
 
-    A backup lies under this name, so that nothing goes on from a backup of another run.
+    A backup lies under this name, so that nothing goes on from a backup of another run, or of a device that computes
+    in another precision.
     """
-    return _digest(json.dumps(identified, sort_keys=True).encode())
+    whole = identified | {"precision": keras.config.dtype_policy().name}
+    return _digest(json.dumps(whole, sort_keys=True).encode())
 
 
 def _digest(*parts: bytes) -> str:
@@ -126,10 +135,13 @@ def device_for(params: Params) -> Device:
     """Return the device that the parameters ask for, set up; nothing may have been computed before.
 
     Raises:
-        DeviceError: it is not there.
+        UserError: it is not there.
     """
     how, parts = params.train, fitting_of(params.train, params.augment).parts()
-    return set_up(how.device, mixed_precision=how.mixed_precision, deterministic=how.deterministic, parts=parts)
+    try:
+        return set_up(how.device, mixed_precision=how.mixed_precision, deterministic=how.deterministic, parts=parts)
+    except DeviceError as error:
+        raise UserError(str(error)) from error
 
 
 def prove(params: Params, train: Labelled, device: Device) -> int:

@@ -50,7 +50,7 @@ def test_a_gpu_that_is_asked_for_and_not_there_stops_with_what_is_missing(no_gpu
     assert "NVIDIA driver" in what_is_missing() or "CUDA" in what_is_missing()
 
 
-@pytest.mark.parametrize("module", ["tasks.train.__main__", "tasks.evaluate", "model.devices", "bench.throughput"])
+@pytest.mark.parametrize("module", ["tasks.train.stage", "tasks.evaluate", "model.devices", "bench.throughput"])
 def test_onednn_is_on_whatever_is_imported_first_and_a_stage_takes_nothing_along_that_it_never_uses(module):
     code = f"import sys, {module}, model.devices; print(model.devices.kernels(), 'with', *sys.modules)"
     environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 import yaml
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score
 
+import model
 from model.devices import computes_bfloat16
 from model.labels import LABELS
 from model.predicting import load_network, predict
@@ -261,6 +264,38 @@ def test_crowd_votes_reach_the_training_faces_alone_and_make_a_run_of_its_own(tm
     assert labelled(table(np.zeros(160, np.int8), None), split, "train", beside.train).votes is None
     for asked, differs in ((shared, True), (beside, True), (plain, False)):
         assert (run_key(identity(asked, faces, split)) != run_key(identity(asked, other, split))) is differs
+
+
+def test_a_backup_of_another_precision_is_anothers():
+    identified, before = {"parameters": "a"}, keras.config.dtype_policy()
+    keys = set()
+    try:
+        for precision in ("float32", "mixed_bfloat16", "mixed_float16"):  # an older CPU's, a newer one's, a GPU's
+            keras.config.set_dtype_policy(precision)
+            keys.add(run_key(identified))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize("module", ["model/devices.py", "model/networks/compact.py", "tasks/train/subsets.py"])
+def test_a_change_of_what_decides_a_training_makes_a_run_of_its_own(tmp_path, monkeypatch, module):
+    workspace(tmp_path)
+    asked, faces = checked(), read_faces(tmp_path / paths.FACES)
+    for room in ("model", "tasks"):
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(model, "__file__", str(tmp_path / "model/__init__.py"))
+    before = identity(asked, faces, read_split(tmp_path / paths.SPLIT))
+    with (tmp_path / module).open("a") as file:
+        file.write("# another way")
+    after = identity(asked, faces, read_split(tmp_path / paths.SPLIT))
+    assert {name for name in before if before[name] != after[name]} == {"code"}
+
+
+def test_bad_parameters_are_said_before_keras_is_brought_in():
+    code = "import sys, tasks.train.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"keras", "tensorflow"} & set(done.stdout.split())
 
 
 def test_vote_shares_keep_the_answers_that_are_no_label_and_leave_out_faces_nobody_voted_on():

@@ -105,23 +105,36 @@ def test_equal_seeds_give_equal_faces(faces):
     assert (first != other).any()
 
 
-def test_mixup_mixes_faces_targets_and_weights_by_one_share_and_one_partner(faces):
+def test_mixup_mixes_faces_and_targets_by_one_share_and_one_partner(faces):
     targets = np.eye(40, dtype=np.float32)
-    weights = np.arange(40, dtype=np.float32)
-    blend, (soft, mixed_weights) = mixed(faces, [targets, weights], 0.4, np.random.default_rng(8))
+    blend, soft, none = mixed(faces, targets, None, 0.4, np.random.default_rng(8))
     # The targets say who was mixed, and by how much: a row holds the share at its own place, the rest at its partner's.
     share = np.diag(soft).min()
     assert 0 < share < 1
     np.testing.assert_allclose(soft.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(blend, np.rint(np.tensordot(soft, faces.astype(np.float32), 1)), atol=1)
-    np.testing.assert_allclose(mixed_weights, soft @ weights, rtol=1e-5)
     assert blend.dtype == np.uint8
+    assert none is None
+
+
+def test_the_weighted_loss_of_a_mixed_face_is_the_mixture_of_both_weighted_losses(faces):
+    random = np.random.default_rng(1)
+    targets, weights = np.eye(7, dtype=np.float32)[random.integers(7, size=40)], random.uniform(0.1, 9, 40)
+    losses = -np.log(random.dirichlet(np.ones(7), 40))  # of each face, for each label
+    _, soft, says = mixed(faces, targets, weights.astype(np.float32), 0.4, np.random.default_rng(8))
+    _, shares, _ = mixed(faces, np.eye(40, dtype=np.float32), None, 0.4, np.random.default_rng(8))
+    expected = [
+        sum(part * weights[k] * (targets[k] * one).sum() for k, part in enumerate(row))
+        for row, one in zip(shares, losses, strict=True)
+    ]
+    np.testing.assert_allclose(says * (soft * losses).sum(axis=1), expected, rtol=1e-5)
+    np.testing.assert_allclose(soft.sum(axis=1), 1, rtol=1e-6)
 
 
 def own_shares(alpha, seed, draws):
     """Return what share of itself the first of two faces keeps in each draw: 1 where its partner is itself."""
     rng, pair = np.random.default_rng(seed), np.array([[[0]], [[255]]], np.uint8)
-    return np.array([mixed(pair, [np.eye(2, dtype=np.float32)], alpha, rng)[1][0][0, 0] for _ in range(draws)])
+    return np.array([mixed(pair, np.eye(2, dtype=np.float32), None, alpha, rng)[1][0, 0] for _ in range(draws)])
 
 
 @settings(max_examples=25, deadline=None)

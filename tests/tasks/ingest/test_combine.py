@@ -37,7 +37,7 @@ def here(tmp_path, monkeypatch):
 
 
 def test_several_sources_make_one_table_that_says_which_face_is_whose(here):
-    provenance = ingest("fer2013.csv", add=("lab", "other"), votes=here / "fer2013new.csv")
+    provenance = ingest("fer2013.csv", add=("lab", "other"), votes=str(here / "fer2013new.csv"))
     faces = read_faces(paths.FACES)
     assert len(faces) == provenance.rows == 9 + 6 + 6
     assert faces.row.tolist() == [*range(9), 9, *range(11, 16), 16, *range(18, 23)]  # contempt is a row, and no face
@@ -75,7 +75,7 @@ def test_a_source_may_not_stand_twice_under_one_name_and_none_may_be_empty(here)
 
 
 def test_the_crowd_s_majority_takes_the_place_of_the_label(here):
-    provenance = ingest("fer2013.csv", votes=here / "fer2013new.csv", crowd_labels=True)
+    provenance = ingest("fer2013.csv", votes=str(here / "fer2013new.csv"), crowd_labels=True)
     faces = read_faces(paths.FACES)
     assert faces.emotion.tolist() == [3] * 7
     assert faces.row.tolist() == [0, 1, 2, 5, 6, 7, 8]

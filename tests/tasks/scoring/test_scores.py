@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.labels import LABELS
-from tasks.scoring.scores import HEADLINES, Bootstrap, Scores, precision_recall_f1, score
+from tasks.scoring.scores import HEADLINES, Bootstrap, Scores, calibration_error, precision_recall_f1, score
 
 QUICK = Bootstrap(resamples=100, confidence=0.95, seed=1)
 
@@ -53,6 +53,7 @@ def test_brier_and_calibration_by_hand():
 
     assert scores.brier.value == pytest.approx((0.08 + 1.28 + 0.32) / 3)
     assert scores.ece.value == pytest.approx((abs(1.6 - 1) + abs(0.6 - 1)) / 3)
+    assert calibration_error(np.array([0, 2, 3]), np.array(probabilities), bins=5) == scores.ece.value
     assert [part.count for part in scores.reliability] == [0, 0, 1, 2, 0]
     filled = scores.reliability[3]
     assert (filled.lower, filled.upper) == pytest.approx((0.6, 0.8))
