@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 
 from tasks.common import paths
 from tasks.common.errors import UserError
+from tasks.common.provenance import read_provenance
+from tasks.common.tables import VOTES, read_faces
 from tasks.ingest import download
 from tasks.ingest.__main__ import ingest
 from tasks.ingest.registry import read_source
@@ -100,6 +103,31 @@ def test_an_object_comes_in_parts_and_only_once(bucket, through, server):
     direct(server).put_object(Bucket=bucket, Key="fer/fer2013.csv", Body=csv_of(other))
     assert_same(read(bucket).faces, other)
     assert len([path for path in paths.DOWNLOADS.rglob("*") if path.is_file()]) == 1
+
+
+def test_votes_may_lie_in_a_store_too(bucket, through, server):
+    through()
+    votes = b"Usage,Image name," + ",".join(VOTES).encode() + b"\n"
+    votes += b"".join(
+        f"{usage},fer{row:07}.png,{','.join('1' * len(VOTES))}\n".encode() for row, usage in enumerate(FACES.usage)
+    )
+    direct(server).put_object(Bucket=bucket, Key="fer/fer2013new.csv", Body=votes)
+    told = ingest(f"s3://{bucket}/fer/fer2013.csv", votes=f"s3://{bucket}/fer/fer2013new.csv").votes
+    assert told.source == "fer2013new.csv"
+    assert told.origin.url == f"s3://{bucket}/fer/fer2013new.csv"
+    assert read_provenance(paths.PROVENANCE).votes == told
+    assert read_faces(paths.FACES).votes.tolist() == [[1] * len(VOTES)] * len(FACES)
+    # The same from a file of this machine: the faces are the same, and nothing is said of a store.
+    Path("fer2013new.csv").write_bytes(votes)
+    ingest(f"s3://{bucket}/fer/fer2013.csv", votes="fer2013new.csv")
+    assert "origin" not in json.loads(paths.PROVENANCE.read_text())["votes"]
+
+
+def test_an_endpoints_password_is_not_said(here, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://someone:planted-secret@127.0.0.1:{free_port()}")
+    with pytest.raises(UserError, match=r"s3://bucket/key: .*AWS_ENDPOINT_URL") as caught:
+        read_source("s3://bucket/key", BadRows(0), Path("work"))
+    assert "planted-secret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_provenance_tells_the_object_and_no_secret(bucket, through):
