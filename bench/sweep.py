@@ -22,7 +22,7 @@ from pathlib import Path
 from threading import Event
 from typing import Final, NamedTuple
 
-from flows.sweeps import Planned, path_of, plan, read_sweep
+from flows.sweep.definition import Planned, path_of, plan, read_sweep
 from tasks.common import paths
 from tasks.common.errors import UserError, command
 from tasks.common.reading import read_values

@@ -15,7 +15,7 @@ from flows.experiment import check_name
 from flows.leash import Leash
 from flows.overrides import apply
 from flows.places import place
-from flows.sweeps import overrides
+from flows.sweep.definition import overrides
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command

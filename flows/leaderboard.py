@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from flows.experiments import Found, read_runs
-from flows.sweeps import SWEEPS, read_sweep
+from flows.sweep.definition import SWEEPS, read_sweep
+from flows.sweep.experiments import Found, read_runs
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command

@@ -14,7 +14,7 @@ from typing import Final
 from flows.data import PIN
 from flows.experiment import git
 from flows.graph import changes
-from flows.made import listed
+from flows.sweep.made import listed
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command

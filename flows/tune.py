@@ -29,18 +29,18 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.attempt import Here, Pool, Way, machines
-from flows.choice import best_of, validation
 from flows.leaderboard import compare, read_published
 from flows.locks import AT_ONCE, devices
 from flows.log import speak_plainly
-from flows.made import Asked, check_code, forget, is_there, listed, other_code, refs
 from flows.notify import tell
 from flows.runs import reason
-from flows.search import PrunedError, best, finished, open_study, propose, repeat, reporting, settings_of, trials
 from flows.server import check_server, patiently
 from flows.stage import StageError, step
-from flows.sweeps import SWEEPS, Planned, Search, Sweep, check_search, overrides, path_of, plan, read_sweep
+from flows.sweep.attempt import Here, Pool, Way, machines
+from flows.sweep.choice import best_of, validation
+from flows.sweep.definition import SWEEPS, Planned, Search, Sweep, check_search, overrides, path_of, plan, read_sweep
+from flows.sweep.made import Asked, check_code, forget, is_there, listed, other_code, refs
+from flows.sweep.search import PrunedError, best, finished, open_study, propose, repeat, reporting, settings_of, trials
 from tasks.common import paths
 from tasks.common.errors import UserError, command
 from tasks.common.processes import exclusive

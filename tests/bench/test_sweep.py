@@ -14,7 +14,7 @@ import yaml
 
 from bench.gpu import split_of
 from bench.sweep import asked, make
-from flows.sweeps import Planned
+from flows.sweep.definition import Planned
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.reading import changed, check_params, read_values

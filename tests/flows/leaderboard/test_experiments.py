@@ -9,7 +9,7 @@ import pytest
 import yaml
 from scipy import stats
 
-from flows.experiments import is_own, on_one_data, read_runs
+from flows.sweep.experiments import is_own, on_one_data, read_runs
 from tasks.leaderboard.runs import changes, grouped
 from tasks.leaderboard.table import honesty, rows
 from tests.flows.conftest import exps

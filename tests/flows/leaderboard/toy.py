@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from flows.experiments import read_runs
+from flows.sweep.experiments import read_runs
 from tasks.leaderboard.runs import Run
 from tests.workspaces import run
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from flows.locks import AT_ONCE, devices, gpus
-from flows.sweeps import check_search, path_of, plan, read_sweep
+from flows.sweep.definition import check_search, path_of, plan, read_sweep
 from tasks.common.errors import UserError
 from tasks.common.processes import cores
 from tests.conftest import ROOT

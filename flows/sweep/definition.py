@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from flows.lines import Steps, doubled, find, line_of
+from flows.sweep.lines import Steps, doubled, find, line_of
 from tasks.common.errors import UserError
 from tasks.common.reading import changed, check_params, parse
 

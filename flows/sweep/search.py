@@ -11,8 +11,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from flows.attempt import StopRunError
-from flows.sweeps import Search
+from flows.sweep.attempt import StopRunError
+from flows.sweep.definition import Search
 from tasks.common.files import replacing
 
 STUDIES: Final = Path(".dvc/tmp/studies")

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from flows.experiment import experiments, git
-from flows.sweeps import Planned
+from flows.sweep.definition import Planned
 from tasks.common import paths
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from flows.attempt import Here
-from flows.choice import best_of
 from flows.experiment import experiments, git
-from flows.made import Asked, refs
-from flows.search import finished, open_study, propose, trials
-from flows.sweeps import Planned, Search
+from flows.sweep.attempt import Here
+from flows.sweep.choice import best_of
+from flows.sweep.definition import Planned, Search
+from flows.sweep.made import Asked, refs
+from flows.sweep.search import finished, open_study, propose, trials
 from flows.tune import Tuning, check, chosen, study_of
 from tasks.common import paths
 from tasks.common.errors import UserError

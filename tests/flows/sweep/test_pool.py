@@ -14,8 +14,8 @@ from optuna.trial import TrialState
 
 from flows.deploy import SILENT
 from flows.experiment import experiments
-from flows.search import open_study
-from flows.sweeps import Search
+from flows.sweep.definition import Search
+from flows.sweep.search import open_study
 from tests.flows.conftest import Server, until
 from tests.flows.learner import TUNE, accuracies, backups, listed, make, sweep, tuned
 from tests.flows.pool import Worker, deploy

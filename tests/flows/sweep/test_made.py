@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.made import Asked, check_code, is_there, other_code, refs, supersede
+from flows.sweep.made import Asked, check_code, is_there, other_code, refs, supersede
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tests.flows.learner import RULE, make

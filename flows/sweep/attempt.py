@@ -27,13 +27,13 @@ from prefect.states import Cancelling
 
 from flows.experiment import GIT_REMOTE, git
 from flows.leash import Leash
-from flows.made import Asked, refs, supersede
 from flows.notify import ADDRESS, QUIET
 from flows.places import at_work, drop_backups, place
 from flows.runs import reason
 from flows.server import patiently
 from flows.stage import LAST, StageError
-from flows.sweeps import overrides
+from flows.sweep.definition import overrides
+from flows.sweep.made import Asked, refs, supersede
 from tasks.common.errors import UserError
 
 DEPLOYMENT: Final = "train/clone"
