@@ -38,6 +38,22 @@ def of_a_run(root: Path, name: str) -> list[str]:
     return [str(path) for path in (*made, paths.PARAMS, Path(PIN), Path(LOCK), *metrics) if (root / path).exists()]
 
 
+def check_who_commits(root: Path) -> None:
+    """Check that git knows who makes the commit, before anything is published.
+
+    Raises:
+        UserError: it does not.
+    """
+    try:
+        for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+            git(root, "var", who)
+    except UserError as error:
+        raise UserError(
+            "git: it does not know who commits; say it with `git config user.name NAME` and `git config user.email "
+            "ADDRESS`, and promote then"
+        ) from error
+
+
 def check_nothing_else_is_changed(root: Path) -> None:
     """Check that the commit can tell the whole of the run: code and graph are those of a commit.
 
@@ -62,6 +78,24 @@ def check_is_of_the_run(root: Path) -> None:
         raise UserError(f"{listed(found)}: not as in the run that {LOCK} notes; run `dvc repro`, and promote then")
 
 
+def keep(root: Path, name: str, tag: str) -> None:
+    """Commit and tag what was promoted.
+
+    Raises:
+        UserError: git, or a hook of it, refuses; in its words, and with what to do then.
+    """
+    files, reason = of_a_run(root, name), next(iter(read_verdict(paths.VERDICT).reasons), "")
+    try:
+        git(root, "add", "--", *files)
+        git(root, "commit", "--quiet", "--message", f"Promote {name}\n\n{reason}", "--", *files)
+        git(root, "tag", "--annotate", tag, "--message", f"{name}: {reason}")
+    except UserError as error:
+        raise UserError(
+            f"{error}; {name} is champion of the registry, but not committed: put that right, then `git add "
+            f"{' '.join(files)}`, `git commit` and `git tag --annotate {tag}`"
+        ) from error
+
+
 @command
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.promote", description=__doc__.splitlines()[0])
@@ -69,15 +103,13 @@ def main() -> None:
     root = Path.cwd()
     version = next_version(git(root, "tag", "--list").split())
     name = parser.parse_args().name or f"v{version}"
+    check_who_commits(root)
     check_nothing_else_is_changed(root)
     check_is_of_the_run(root)
     if subprocess.run([sys.executable, "-m", "tasks.promote", name], check=False).returncode:
         sys.exit(1)  # it has said why
-    files, tag = of_a_run(root, name), f"{ARTIFACT}@v{version}.0.0"
-    reason = next(iter(read_verdict(paths.VERDICT).reasons), "")
-    git(root, "add", "--", *files)
-    git(root, "commit", "--quiet", "--message", f"Promote {name}\n\n{reason}", "--", *files)
-    git(root, "tag", "--annotate", tag, "--message", f"{name}: {reason}")
+    tag = f"{ARTIFACT}@v{version}.0.0"
+    keep(root, name, tag)
     say(f"tagged: {tag}; `git push --follow-tags` and `dvc push` share it")
 
 

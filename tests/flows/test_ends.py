@@ -112,6 +112,28 @@ def test_what_lies_here_is_promoted_committed_and_tagged(judged):
     assert run(judged, "git", "tag").split() == ["facial-emotion@v1.0.0"]
 
 
+def test_who_commits_is_asked_before_anything_is_published_and_a_hook_that_refuses_is_heard(judged):
+    names = [f"GIT_{role}_{key}" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")]
+    nameless = ["env", *(word for name in names for word in ("-u", name))]
+    run(judged, "git", "config", "user.useConfigOnly", "true")
+    said = run(judged, *nameless, "python", "-m", "flows.promote", ok=False)
+    assert said.startswith("error: git: it does not know who commits; say it with `git config user.name NAME`")
+    assert not (judged / "registry").exists()
+
+    hook = judged / ".git" / "hooks" / "pre-commit"
+    hook.write_text("#!/bin/sh\necho no commits on Saturdays >&2\nexit 1\n")
+    hook.chmod(0o755)
+    said = run(judged, "python", "-m", "flows.promote", ok=False)
+    assert "error: git commit: no commits on Saturdays; v1 is champion of the registry, but not committed" in said
+    hook.unlink()
+    words = said.rpartition("then ")[2]  # the sentence's own commands put it right
+    add, tag = (one for one in words.split("`") if one.startswith(("git add", "git tag")))
+    run(judged, *add.split())
+    run(judged, "git", "commit", "--quiet", "--message", "Promote v1")
+    run(judged, *tag.split(), "--message", "v1")
+    assert run(judged, "git", "status", "--porcelain", "--untracked-files=no") == ""
+
+
 def test_what_is_not_of_the_run_is_not_promoted(judged):
     params = (judged / paths.PARAMS).read_text()
     change(judged, {"train": {"epochs": 99}, "gate": {"min_accuracy": 0.0}})
