@@ -1,26 +1,28 @@
 """The end of a run in a few lines: how good, compared with what, and where to read on."""
 
-import json
-
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
 from tasks.common.provenance import read_provenance
+from tasks.gate.verdict import read_verdict
+from tasks.scoring.evaluation import read_evaluation
 
 
 @command
 def main() -> None:
-    try:
-        scores, verdict = (json.loads(path.read_bytes()) for path in (paths.SCORES, paths.VERDICT))
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename}: no such file; run `dvc repro`") from error
-    provenance = read_provenance(paths.PROVENANCE)
+    provenance, evaluation, verdict = (
+        read_provenance(paths.PROVENANCE),
+        read_evaluation(paths.EVALUATION),
+        read_verdict(paths.VERDICT),
+    )
+    if provenance.fingerprint not in [one.sha256 for one in verdict.hashes if one.of == "data"]:
+        raise UserError(f"{paths.VERDICT}: it speaks of other faces than those in {paths.DATA}/; run `dvc repro`")
     drawn = " (drawn faces: these figures say nothing of FER2013)" if provenance.synthetic else ""
     lines = {
         "data": f"{provenance.source}, {provenance.rows:,} faces{drawn}",
-        "accuracy": f"{scores['accuracy']:.3f}",
-        "macro F1": f"{scores['macro_f1']:.3f}",
-        "verdict": verdict["verdict"],
+        "accuracy": f"{evaluation.whole.accuracy.value:.3f}",
+        "macro F1": f"{evaluation.whole.macro_f1.value:.3f}",
+        "verdict": verdict.verdict,
         "report": paths.REPORT,
     }
     for name, value in lines.items():

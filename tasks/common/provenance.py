@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.common.errors import UserError, unusable
 from tasks.common.files import write_json
+from tasks.common.records import read_record
 
 
 class LeftOut(BaseModel):
@@ -117,11 +117,4 @@ def read_provenance(path: Path) -> Provenance:
     Raises:
         UserError: the file is missing, can't be read or is not a provenance.
     """
-    try:
-        return Provenance.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; run `python -m tasks.ingest SOURCE`") from error
-    except OSError as error:
-        raise UserError(unusable(error)) from error
-    except ValidationError as error:
-        raise UserError(f"{path}: not a provenance ({error.errors()[0]['msg']}); ingest the data again") from error
+    return read_record(Provenance, path, "a provenance", "run `python -m tasks.ingest SOURCE`")

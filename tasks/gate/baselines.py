@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from model.labels import LABELS
-from tasks.common.errors import UserError, unusable
+from tasks.common.errors import UserError
 from tasks.common.files import sha256, write_json
+from tasks.common.records import read_record
 from tasks.common.tables import Predictions, read_predictions, write_predictions
 from tasks.gate.comparison import Summary, confusion_matrix
 from tasks.scoring.scores import precision_recall_f1
@@ -126,14 +127,7 @@ def read_baselines(folder: Path) -> tuple[Baseline, ...]:
 
 
 def _read(path: Path) -> Baseline:
-    try:
-        record = Record.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UserError(unusable(error)) from error
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise UserError(f"{path}: not a baseline ({where}: {fault['msg']}); restore it from git") from error
+    record = read_record(Record, path, "a baseline", "restore it from git")
     if record.name != path.stem:
         raise UserError(f"{path}: found the name {record.name!r}, expected {path.stem!r}; rename the file")
     predictions = None

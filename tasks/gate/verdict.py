@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from tasks.common.errors import UserError
 from tasks.common.files import write_json
+from tasks.common.records import read_record
 
 Outcome = Literal["pass", "fail", "inconclusive", "warning", "not applicable"]
 Decision = Literal["promote", "reject", "inconclusive", "not comparable"]
@@ -78,9 +78,4 @@ def read_verdict(path: Path) -> Verdict:
     Raises:
         UserError: the file is missing or is not a verdict.
     """
-    try:
-        return Verdict.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; run `dvc repro gate`") from error
-    except ValidationError as error:
-        raise UserError(f"{path}: not a verdict ({error.errors()[0]['msg']}); run `dvc repro gate`") from error
+    return read_record(Verdict, path, "a verdict", "run `dvc repro gate`")

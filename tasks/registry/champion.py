@@ -15,9 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tasks.common.errors import UserError
+from tasks.common.records import parsed
 from tasks.registry.manifest import Manifest, read_manifest
 from tasks.registry.stores import ChangedError, Store
 
@@ -175,7 +176,5 @@ def read_champion(content: bytes, store: Store, name: str = CHAMPION) -> Champio
     Raises:
         UserError: it is not.
     """
-    try:
-        return Champion.model_validate_json(content)
-    except ValidationError as error:
-        raise UserError(f"{store.address}: {name}: names no champion ({error.errors()[0]['msg']})") from error
+    where = f"{store.address}: {name}"
+    return parsed(Champion, content, where, "a note of a champion", "restore an earlier copy of it")

@@ -4,10 +4,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tasks.common.errors import UserError
 from tasks.common.files import sha256 as file_sha256
+from tasks.common.records import parsed
 
 FILES: Final = (
     "model.keras",
@@ -67,7 +68,4 @@ def read_manifest(content: bytes, where: str) -> Manifest:
     Raises:
         UserError: it is no manifest.
     """
-    try:
-        return Manifest.model_validate_json(content)
-    except ValidationError as error:
-        raise UserError(f"{where}: no manifest ({error.errors()[0]['msg']}); publish the version again") from error
+    return parsed(Manifest, content, where, "a manifest", "publish the version again")

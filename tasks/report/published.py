@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from model.labels import LABELS
-from tasks.common.errors import UserError
+from tasks.common.records import read_record
 
 
 class _Part(BaseModel):
@@ -56,9 +56,4 @@ def read_published(path: Path) -> Published | None:
     Raises:
         UserError: the file holds no such figures.
     """
-    if not path.exists():
-        return None
-    try:
-        return Published.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UserError(f"{path}: not a baseline ({error.errors()[0]['msg']}); restore it from git") from error
+    return read_record(Published, path, "a baseline", "restore it from git") if path.exists() else None

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from tasks.common.errors import UserError
 from tasks.common.files import write_json
+from tasks.common.records import read_record
 from tasks.scoring.scores import HEADLINES, Scores
 
 _DIGITS = 6  # more would be the noise of the order of summation
@@ -61,12 +61,7 @@ def read_evaluation(path: Path) -> Evaluation:
     Raises:
         UserError: the file is missing or is not an evaluation.
     """
-    try:
-        return Evaluation.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file; run `dvc repro evaluate`") from error
-    except ValidationError as error:
-        raise UserError(f"{path}: not an evaluation ({error.errors()[0]['msg']}); run `dvc repro evaluate`") from error
+    return read_record(Evaluation, path, "an evaluation", "run `dvc repro evaluate`")
 
 
 def write_headlines(path: Path, evaluation: Evaluation) -> None:

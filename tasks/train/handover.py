@@ -7,11 +7,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict
 
 from model.training.backup import Epoch
 from tasks.common.errors import UserError
 from tasks.common.files import sha256, write_json, write_text
+from tasks.common.records import read_record
 
 MODEL: Final = Path("model.keras")
 HISTORY: Final = Path("history.csv")
@@ -71,12 +72,7 @@ def read_run(folder: Path) -> Run:
     files = (METRICS, MODEL, HISTORY, PARAMS)
     if missing := [str(name) for name in files if not (folder / name).is_file()]:
         raise UserError(f"{folder}: found no {', '.join(missing)}; name a folder that `python -m bench.gpu` has filled")
-    try:
-        run = Run.model_validate_json((folder / METRICS).read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
-        raise UserError(f"{folder / METRICS}: {where}: {first['msg']}; copy the folder again") from error
+    run = read_record(Run, folder / METRICS, "a training's figures", "copy the folder again")
     for name, what, written in ((MODEL, "network", run.model_sha256), (HISTORY, "history", run.history_sha256)):
         if sha256(folder / name) != written:
             raise UserError(f"{folder / name}: not the {what} that {METRICS} was written for; copy the folder again")
