@@ -118,7 +118,6 @@ def push(root: Path, leash: Leash, name: str) -> None:
     if shared and not set(waiting) <= set(experiments(root)):  # those of other clones
         follow(leash, ["git", "fetch", "--quiet", GIT_REMOTE, "+refs/exps/*:refs/exps/*"], "push")
     known = experiments(root)
-    names = [one for one in waiting if one in known]
-    follow(leash, [sys.executable, "-m", "flows.upload", *(known[one] for one in names)], "push")
-    for one in names:
+    follow(leash, [sys.executable, "-m", "flows.upload", *(known[one] for one in waiting if one in known)], "push")
+    for one in waiting:  # what is known nowhere was removed
         (late / one).unlink(missing_ok=True)  # another run may have brought it up meanwhile

@@ -68,8 +68,15 @@ def _parts(address: str) -> SplitResult:
 
 
 def settings(url: str, endpoint: str | None) -> dict[str, str]:
-    """Return what `.dvc/config` says of the remote; a folder's path becomes an absolute one."""
-    where = url if "://" in url else os.path.realpath(Path(url).expanduser())
+    """Return what `.dvc/config` says of the remote; a folder's path becomes an absolute one.
+
+    Raises:
+        UserError: the folder is that of a user whom nobody knows.
+    """
+    try:
+        where = url if "://" in url else os.path.realpath(Path(url).expanduser())
+    except RuntimeError as error:
+        raise UserError(f"{url}: there is no such user here; give the folder's whole path") from error
     return {"url": where} | ({"endpointurl": endpoint} if endpoint else {})
 
 

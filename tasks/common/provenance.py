@@ -72,8 +72,8 @@ class Provenance(BaseModel):
     source: str
     """The last part of the source's path, or `sample`; of several sources: all of them, with ` + ` between."""
     layout: str
-    """`fer2013.csv`, `icml_face_data.csv`, `train.csv`, `image folder`, `sample` or a data set's name, as `RAF-DB`; of
-    an archive: its content's; of several sources: theirs, with ` + ` between."""
+    """`fer2013.csv`, `icml_face_data.csv`, `train.csv`, `image folder`, `images in Parquet`, `sample` or a data set's
+    name, as `RAF-DB`; of an archive: its content's; of several sources: theirs, with ` + ` between."""
     sha256: str
     """Of the source's bytes; of a folder: of its sorted names and their bytes; of several sources: of their sums."""
     synthetic: bool

@@ -145,8 +145,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tasks.ingest", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "source",
-        help="`sample`; or fer2013.csv, icml_face_data.csv, a folder of images by label or of another data set, or a "
-        "zip or tar of these; or s3://bucket/key, https://…, kaggle:owner/dataset of such",
+        help="`sample`; or fer2013.csv, icml_face_data.csv, a folder of images by label or of another data set, "
+        "Parquet files of images, or a zip or tar of these; s3://bucket/key, https://…, kaggle:owner/dataset of such",
     )
     parser.add_argument("--add", action="append", default=[], metavar="SOURCE", help="another one, to the same table")
     parser.add_argument("--votes", metavar="FILE", help="FER+'s fer2013new.csv, or its address, joined by row")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
@@ -38,11 +38,12 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 def image_paths(paths: list[str]) -> list[str]:
     """Return the files meant as faces: images, and all that lies in a folder named by a label."""
-    return [
-        path
-        for path in paths
-        if path.lower().endswith(SUFFIXES) or (path.count("/") and emotion_of(path.split("/")[-2]) is not None)
-    ]
+    return [path for path in paths if path.lower().endswith(SUFFIXES) or by_label(path)]
+
+
+def by_label(path: str) -> bool:
+    """Say whether a file lies in a folder that is named by a label."""
+    return emotion_of(PurePosixPath(path).parent.name) is not None
 
 
 def read_images(folder: Path, paths: list[str], name: str, bad: BadRows, side: int) -> Source:
@@ -87,7 +88,7 @@ def read_places(
     return Source(
         name=name,
         layout="image folder",
-        sha256=_digest(digests),
+        sha256=digest_of(digests),
         faces=_table([places[row] for row in kept], kept, faces[: len(kept)]),
         rows=len(places),
         challenge_order=False,
@@ -202,7 +203,7 @@ def _load(folder: Path, image: Place, side: int) -> _Loaded:
         return _Loaded(digest, str(error))
 
 
-def _digest(digests: dict[str, str]) -> str:
+def digest_of(digests: dict[str, str]) -> str:
     """Return one SHA-256 for the names and contents of files, whatever order they were read in."""
     lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items()))
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()

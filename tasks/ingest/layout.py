@@ -110,6 +110,11 @@ def _placed(image: _Parsed) -> Place:
     return Place(image.path, image.emotion, usage, fault=unnamed if image.emotion is None else None)
 
 
+def usage_of(folder: str) -> str | None:
+    """Return the Usage of the part that a folder is named by, or None."""
+    return _PARTS.get(_plain(folder))
+
+
 def emotion_of(folder: str) -> int | None:
     """Return the number, 0 to 6, of the label that a folder is named by, or None."""
     return _EMOTIONS.get(_plain(folder))
@@ -118,7 +123,7 @@ def emotion_of(folder: str) -> int | None:
 def _parse(path: str) -> _Parsed:
     file = PurePosixPath(path)
     folders = file.parts[:-1]
-    part = _PARTS.get(_plain(folders[-2])) if len(folders) > 1 else None
+    part = usage_of(folders[-2]) if len(folders) > 1 else None
     match = _NAMED.fullmatch(file.stem)
     return _Parsed(
         path=path,

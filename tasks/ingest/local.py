@@ -10,7 +10,8 @@ from tasks.common.errors import UserError
 from tasks.common.files import sha256
 from tasks.ingest.archives import ZIP, is_tar, unpack_tar, unpack_zip
 from tasks.ingest.challenge import read_challenge
-from tasks.ingest.images import image_paths, read_images, read_places, with_side
+from tasks.ingest.hub import PARQUET, read_tables
+from tasks.ingest.images import by_label, image_paths, read_images, read_places, with_side
 from tasks.ingest.sets import find_set
 from tasks.ingest.sets.listing import DataSet, Folder
 from tasks.ingest.source import BadRows, Source, Wanted
@@ -51,8 +52,10 @@ def read_path(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
 
 def _read_file(path: Path, name: str, bad: BadRows, unpacked: Path, wanted: Wanted) -> Source:
     with path.open("rb") as file:
-        zipped = file.read(4) in ZIP
-    if zipped:
+        first = file.read(4)
+    if first == PARQUET:
+        return replace(read_tables({name: path}, name, bad, wanted.side), sha256=sha256(path))
+    if first in ZIP:
         unpack_zip(path, name, unpacked)
     else:
         with open_stream(path, name) as stream:
@@ -80,6 +83,9 @@ def _read_folder(folder: Path, name: str, bad: BadRows, wanted: Wanted) -> Sourc
     if table is not None:
         with open_stream(folder / table, f"{name}/{table}") as stream:
             return _read_csv(stream, folder / table, name, bad, wanted.side)
+    tables = [path for path in paths if path.lower().endswith(".parquet")]
+    if tables and not any(map(by_label, images)):  # but pictures of the set's own page, perhaps
+        return read_tables({path: folder / path for path in tables}, name, bad, wanted.side)
     if not images:
         raise _nothing(paths, name)
     return read_images(folder, images, name, bad, wanted.side)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from flows.experiment import UNPUSHED
 from tests.flows.conftest import Server, exps, stages, until
 from tests.workspaces import commit, run, start
 
@@ -93,7 +94,9 @@ def test_what_an_unreachable_remote_did_not_take_a_later_push_brings_up(toy, ser
     assert server.task_runs("unpushed")["push"]["run_count"] == 2
     assert "Not pushed" in server.flow_run("unpushed")["state"]["message"]
     blocked.unlink()
+    (toy / UNPUSHED / "removed").touch()  # with `dvc exp remove`, before a push went through
     run(toy, *HURRIED, "-S", "train.epochs=3", "--experiment", "pushed")
+    assert not list((toy / UNPUSHED).iterdir())
     assert server.task_runs("pushed")["push"]["state_name"] == "Completed"
     contents = {path.read_bytes() for path in (blocked / "store").rglob("*") if path.is_file()}
     assert {b"2", b"3"} <= contents

@@ -36,6 +36,7 @@ from tasks.ingest.votes import read_votes
 from tasks.registry.manifest import read_manifest
 from tests.conftest import ROOT
 from tests.tasks.ingest.helpers import some_faces, write_tree
+from tests.tasks.ingest.test_hub import written
 from tests.tasks.ingest.test_sets import AFFECTNET, EXPW, FERPLUS, RAF_DB
 
 EDITS = st.lists(
@@ -112,6 +113,10 @@ READERS = {
         lambda path: read_manifest(path.read_bytes(), str(path)),
     ),
     "model.keras": (network, load_network),
+    "train.parquet": (
+        lambda path: written(path, some_faces(9)),
+        lambda path: read_source(str(path), BadRows(9), path.parent / "work"),
+    ),
 }
 
 

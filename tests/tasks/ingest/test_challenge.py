@@ -142,7 +142,7 @@ BAD_FILES = {
     "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(99), "found a 7z archive, expected a CSV.*; unpack it, and give what was in"),
     "RAR": (b"Rar!\x1a\x07\x00" + bytes(99), "found a RAR archive, .*; unpack it, and give what was in"),
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(99), "found a file packed by zstd, .*; unpack it, and give what was in"),
-    "Parquet": (b"PAR1" + bytes(99), "found a Parquet table, .*; make a CSV of it, or images"),
+    "Parquet": (b"PAR1" + bytes(99), "damaged Parquet file .*; fetch it again"),
     "cut gzip header": (b"\x1f\x8b\x08", "truncated or damaged"),
 }
 

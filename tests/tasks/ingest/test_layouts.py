@@ -10,6 +10,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tasks.common.tables import Faces
 from tasks.ingest.votes import join_votes
@@ -25,8 +26,10 @@ def layouts(tmp_path_factory) -> Path:
     """Real rows, in each of the layouts in which users have them."""
     if not (REAL / "export.py").exists():
         pytest.skip(f"the real FER2013 is not at {REAL}")
+    limit = Image.MAX_IMAGE_PIXELS
     export = _module(REAL / "export.py")
     faces, labels = export.load(ROWS)
+    Image.MAX_IMAGE_PIXELS = limit  # which the script lifts for its own large picture
     folder = tmp_path_factory.mktemp("layouts")
     export.write_csv(folder / "fer2013.csv", faces, labels, "emotion,pixels,Usage", ["emotion", "pixels", "Usage"])
     header, order = "emotion, Usage, pixels", ["emotion", "Usage", "pixels"]

@@ -1,0 +1,209 @@
+"""Images and labels as rows of Parquet files, as the Hugging Face Hub hands data sets around.
+
+    data/train-00000-of-00001.parquet, data/test-00000-of-00001.parquet; or train/0000.parquet, test/0000.parquet
+
+A row has an image file's bytes, alone or beside its path, and a label: a name, a number that the file's own notes name,
+or one of FER2013's numbers.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.labels import LABELS
+from tasks.common import spill
+from tasks.common.console import progress
+from tasks.common.errors import UserError
+from tasks.common.files import sha256
+from tasks.common.tables import USAGES, Faces
+from tasks.ingest.images import BATCH, MAX_BYTES, digest_of, to_face
+from tasks.ingest.layout import emotion_of, usage_of
+from tasks.ingest.source import BadRows, Source
+from tasks.ingest.streams import check_size
+
+PARQUET: Final = b"PAR1"
+"""First bytes of such a file."""
+
+LAYOUT: Final = "images in Parquet"
+
+_IMAGES: Final = ("image", "img", "face", "img_bytes", "image_bytes", "bytes")
+_LABELS: Final = ("label", "labels", "emotion", "emotions", "expression", "class", "target")
+_NOTES: Final = b"huggingface"
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One file, whose rows have an image and a label.
+
+    Attributes:
+        path: relative to the source, with `/`.
+        where: the same for errors, with the source's name.
+        file: opened.
+        image: the column with images.
+        label: the column with labels.
+        names: of the labels by number; None where the file names none.
+        usage: of all rows, by the names of file and folder.
+    """
+
+    path: str
+    where: str
+    file: pq.ParquetFile
+    image: str
+    label: str
+    names: Sequence[str] | None
+    usage: str
+
+    @property
+    def rows(self) -> int:
+        return int(self.file.metadata.num_rows)
+
+
+def read_tables(files: Mapping[str, Path], name: str, bad: BadRows, side: int) -> Source:
+    """Read Parquet files as one source.
+
+    Args:
+        files: by their paths relative to the source, with `/`, in the source's order; a lone one by the source's name.
+        name: of the source.
+        bad: takes each row without a label or a face.
+        side: height and width of the faces, in pixels.
+
+    Raises:
+        UserError: a file is damaged or has no images or labels, or there are more bad rows than `bad` allows.
+    """
+    tables = [_open(path, file, name) for path, file in files.items()]
+    total = sum(table.rows for table in tables)
+    faces = spill.empty((total, side, side))
+    rows: list[int] = []
+    emotions: list[int | None] = []
+    usages: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress(f"reading {name}", total, "images") as bar:
+        read = ((table, row, one) for table in tables for row, one in enumerate(_read(table, side, pool)))
+        for at, (table, row, (emotion, face)) in enumerate(read):
+            if isinstance(face, str):
+                bad.add(name, f"row {row}" if table.path == name else f"{table.path}, row {row}", face)
+            else:
+                faces[len(rows)] = face
+                rows.append(at)
+                emotions.append(emotion)
+                usages.append(table.usage)
+            bar.advance()
+    return Source(
+        name=name,
+        layout=LAYOUT,
+        sha256=digest_of({path: sha256(file) for path, file in files.items()}),
+        faces=Faces(
+            row=np.array(rows, np.int32),
+            emotion=np.array(emotions, np.int8),
+            usage=np.array(usages, object),
+            pixels=faces[: len(rows)],
+        ),
+        rows=total,
+        challenge_order=False,
+    )
+
+
+@contextmanager
+def _whole(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{where}: damaged Parquet file ({' '.join(str(error).split())}); fetch it again") from error
+
+
+def _open(path: str, file: Path, name: str) -> _Table:
+    where = name if path == name else f"{name}/{path}"
+    with _whole(where):
+        opened = pq.ParquetFile(file)
+        schema = opened.schema_arrow
+    groups = (opened.metadata.row_group(group) for group in range(opened.metadata.num_row_groups))
+    check_size(where, sum(group.total_byte_size for group in groups), file.stat().st_size)
+    image = _column(schema, _IMAGES, _holds_images)
+    label = _column(schema, _LABELS, _holds_labels)
+    if image is None or label is None:
+        raise UserError(
+            f"{where}: found the columns {', '.join(schema.names)[:200]}, expected one of image files (as image) and "
+            "one of labels (as label); make a CSV of it, or images in folders by label"
+        )
+    return _Table(path, where, opened, image, label, _names(schema, label, where), _usage(path))
+
+
+def _column(schema: pa.Schema, names: Sequence[str], holds: Callable[[pa.DataType], bool]) -> str | None:
+    """Return the first of the usual names under which there is such a column."""
+    columns = {field.name.lower(): field.name for field in schema if holds(field.type)}
+    return next((columns[name] for name in names if name in columns), None)
+
+
+def _holds_images(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        kind = kind.field("bytes").type if kind.get_field_index("bytes") >= 0 else pa.null()
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _holds_labels(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _names(schema: pa.Schema, label: str, where: str) -> list[str] | None:
+    """Return the names of the labels, where the Hub's notes in the file have them."""
+    note = (schema.metadata or {}).get(_NOTES)
+    if note is None:
+        return None
+    try:
+        feature = json.loads(note)["info"]["features"][label]
+        return [str(name) for name in feature["names"]] if "names" in feature else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{where}: its notes on {label} can't be read ({error}); fetch it again") from error
+
+
+def _usage(path: str) -> str:
+    """Return the part that a file's name begins with, or its folder has, or Training."""
+    file = PurePosixPath(path)
+    words = [*re.split(r"[-_.]", file.stem), *reversed(file.parts[:-1])]
+    return next(filter(None, map(usage_of, words)), USAGES[0])
+
+
+def _read(table: _Table, side: int, pool: ThreadPoolExecutor) -> Iterator[tuple[int | None, np.ndarray | str]]:
+    """Yield each row's emotion and face, or, for the face, the reason why there is none."""
+    batches = table.file.iter_batches(BATCH, columns=[table.image, table.label])
+    while True:
+        with _whole(table.where):
+            batch = next(batches, None)
+            if batch is None:
+                return
+            images, labels = (batch.column(column).to_pylist() for column in (table.image, table.label))
+        contents = [image["bytes"] if isinstance(image, dict) else image for image in images]
+        faces = pool.map(partial(_face, side=side), contents)
+        for label, face in zip((_named(label, table.names) for label in labels), faces, strict=True):
+            emotion = emotion_of(label)
+            yield emotion, f"found the label {label!r}, expected {', '.join(LABELS)}" if emotion is None else face
+
+
+def _named(label: int | str | None, names: Sequence[str] | None) -> str:
+    """Return a label's name, or its number where none is known."""
+    if names is None or not isinstance(label, int):
+        return str(label)
+    return names[label] if 0 <= label < len(names) else f"number {label}"
+
+
+def _face(content: bytes | None, side: int) -> np.ndarray | str:
+    """Return a face, or the reason why it is none."""
+    if content is None:
+        return "found no image, expected a file's bytes"
+    if len(content) > MAX_BYTES:
+        return f"found more than the {MAX_BYTES:,} bytes that are accepted of an image"
+    try:
+        return to_face(content, side)
+    except ValueError as error:
+        return str(error)

@@ -1,0 +1,134 @@
+"""Images in Parquet files, as the Hugging Face Hub has them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from model.labels import LABELS
+from tasks.common import paths
+from tasks.common.errors import UserError
+from tasks.common.files import sha256
+from tasks.common.tables import Faces
+from tasks.ingest.__main__ import ingest
+
+from .helpers import png_of, read, some_faces, zip_of
+
+NAMES = ("neutral", "Happiness", "sad", "surprise", "fear", "disgust", "anger")
+"""A set's own names, in its own order."""
+NUMBER = {"angry": 6, "disgust": 5, "fear": 4, "happy": 1, "sad": 2, "surprise": 3, "neutral": 0}
+
+
+def pictures(faces: Faces) -> list[dict[str, bytes | str | None]]:
+    return [{"bytes": png_of(face), "path": f"{row}.png"} for row, face in enumerate(faces.pixels)]
+
+
+def written(path: Path, faces: Faces, *, names=NAMES, image="image", label="label", labels=None, images=None) -> Path:
+    """Write faces as the library `datasets` does: its notes on the columns stand in the file's metadata."""
+    labels = [NUMBER[LABELS[emotion]] for emotion in faces.emotion] if labels is None else labels
+    images = pictures(faces) if images is None else images
+    table = pa.table({image: images, label: labels})
+    if names is not None:
+        features = {image: {"_type": "Image"}, label: {"names": list(names), "_type": "ClassLabel"}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
+    return path
+
+
+def pixels_by_usage(faces: Faces) -> dict[str, list[bytes]]:
+    return {usage: [face.tobytes() for face in faces.pixels[faces.usage == usage]] for usage in set(faces.usage)}
+
+
+@pytest.mark.parametrize("where", ["data/{}-00000-of-00001.parquet", "default/{}/0000.parquet", "{}.parquet"])
+def test_a_set_of_the_hub_comes_with_its_own_labels_and_parts(tmp_path, where):
+    faces, folder = some_faces(300), tmp_path / "fer"
+    for part, usage in (("train", "Training"), ("validation", "PublicTest"), ("test", "PrivateTest")):
+        written(folder / where.format(part), faces.take(np.flatnonzero(faces.usage == usage)))
+    (folder / "README.md").write_text("FER2013")
+    (folder / "thumbnail.png").write_bytes(png_of(faces.pixels[0]))  # a picture of the page, and no face of the set
+    source, _ = read(folder, tmp_path / "work")
+    assert pixels_by_usage(source.faces) == pixels_by_usage(faces)
+    found = {face.tobytes(): emotion for face, emotion in zip(source.faces.pixels, source.faces.emotion, strict=True)}
+    assert [found[face.tobytes()] for face in faces.pixels] == faces.emotion.tolist()
+    assert (source.layout, source.rows, source.name) == ("images in Parquet", 300, "fer")
+    assert source.faces.row.tolist() == list(range(300))
+    archive = tmp_path / "fer.zip"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    archive.write_bytes(zip_of({path.relative_to(folder).as_posix(): path.read_bytes() for path in files}))
+    packed, _ = read(archive, tmp_path / "again")
+    assert packed.faces.fingerprint() == source.faces.fingerprint()
+
+
+def test_one_file_alone_is_a_source_that_can_be_pinned(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path / "train-00000-of-00001.parquet", some_faces(20))
+    provenance = ingest(str(path), side=64)
+    assert (provenance.source, provenance.layout, provenance.sha256) == (path.name, "images in Parquet", sha256(path))
+    assert provenance.usages == {"Training": 20, "PublicTest": 0, "PrivateTest": 0}
+    assert paths.FACES.exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"names": None, "labels": lambda faces: [LABELS[emotion].upper() for emotion in faces.emotion]},
+        {"names": None, "labels": lambda faces: faces.emotion.tolist()},
+        {"names": [str(number) for number in range(7)], "labels": lambda faces: faces.emotion.tolist()},
+        {
+            "names": None,
+            "labels": lambda faces: pa.array([LABELS[emotion] for emotion in faces.emotion]).dictionary_encode(),
+        },
+        {"image": "img_bytes", "label": "Labels", "images": lambda faces: [png_of(face) for face in faces.pixels]},
+    ],
+    ids=["names", "numbers of FER2013", "folders that were named by number", "a dictionary", "bytes alone"],
+)
+def test_images_and_labels_come_in_several_forms(tmp_path, changed):
+    faces = some_faces(30)
+    changed = {name: value(faces) if callable(value) else value for name, value in changed.items()}
+    source, _ = read(written(tmp_path / "all.parquet", faces, **changed), tmp_path / "work")
+    np.testing.assert_array_equal(source.faces.emotion, faces.emotion)
+    np.testing.assert_array_equal(source.faces.pixels, faces.pixels)
+    assert set(source.faces.usage) == {"Training"}
+
+
+BAD = {
+    "a label that is none of the seven": ({"names": [*NAMES, "contempt"]}, 7, None, "found the label 'contempt'"),
+    "a number without a name": ({}, 7, None, "found the label 'number 7'"),
+    "a number below 0, of a part without labels": ({}, -1, None, "found the label 'number -1'"),
+    "no label": ({}, None, None, "found the label 'None'"),
+    "no image": ({}, 0, {"bytes": None, "path": "x.png"}, "found no image"),
+    "a damaged image": ({}, 0, {"bytes": b"no image", "path": "x.png"}, "not an image; expected jpg"),
+}
+
+
+@pytest.mark.parametrize(("changed", "label", "image", "sentence"), BAD.values(), ids=BAD)
+def test_a_bad_row_is_named_or_left_out(tmp_path, changed, label, image, sentence):
+    faces = some_faces(12)
+    labels = [NUMBER[LABELS[emotion]] for emotion in faces.emotion]
+    images = pictures(faces)
+    labels[5], images[5] = label, image or images[5]
+    path = written(tmp_path / "test.parquet", faces, labels=labels, images=images, **changed)
+    with pytest.raises(UserError, match=rf"test\.parquet, row 5: {sentence}"):
+        read(path, tmp_path / "work")
+    source, bad = read(path, tmp_path / "again", skip=1)
+    assert source.faces.row.tolist() == [row for row in range(12) if row != 5]
+    assert (source.rows, len(source.faces), bad.left_out[0].where) == (12, 11, "row 5")
+    np.testing.assert_array_equal(source.faces.pixels, np.delete(faces.pixels, 5, axis=0))
+
+
+def test_what_holds_no_images_or_is_damaged_is_refused_in_a_sentence(tmp_path):
+    pq.write_table(pa.table({"text": ["a"], "label": [1]}), tmp_path / "texts.parquet")
+    with pytest.raises(UserError, match=r"texts\.parquet: found the columns text, label, expected one of image files"):
+        read(tmp_path / "texts.parquet", tmp_path / "1")
+    path = written(tmp_path / "train.parquet", some_faces(12))
+    table = pq.read_table(path).replace_schema_metadata({"huggingface": "{}"})
+    pq.write_table(table, tmp_path / "notes.parquet")
+    with pytest.raises(UserError, match=r"notes\.parquet: its notes on label can't be read"):
+        read(tmp_path / "notes.parquet", tmp_path / "2")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UserError, match=r"train\.parquet: damaged Parquet file .*; fetch it again"):
+        read(path, tmp_path / "3")
