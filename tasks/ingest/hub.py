@@ -30,7 +30,7 @@ from tasks.common.tables import USAGES, Faces
 from tasks.ingest.images import BATCH, MAX_BYTES, digest_of, to_face
 from tasks.ingest.layout import emotion_of, usage_of
 from tasks.ingest.source import BadRows, Source
-from tasks.ingest.streams import check_size
+from tasks.ingest.streams import FOREIGN, LFS, check_size
 
 PARQUET: Final = b"PAR1"
 """First bytes of such a file."""
@@ -84,32 +84,33 @@ def read_tables(files: Mapping[str, Path], name: str, bad: BadRows, side: int) -
     tables = [_open(path, file, name) for path, file in files.items()]
     total = sum(table.rows for table in tables)
     faces = spill.empty((total, side, side))
-    rows: list[int] = []
-    emotions: list[int | None] = []
-    usages: list[str] = []
+    kept: list[tuple[int, int | None, str]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress(f"reading {name}", total, "images") as bar:
         read = ((table, row, one) for table in tables for row, one in enumerate(_read(table, side, pool)))
         for at, (table, row, (emotion, face)) in enumerate(read):
             if isinstance(face, str):
                 bad.add(name, f"row {row}" if table.path == name else f"{table.path}, row {row}", face)
             else:
-                faces[len(rows)] = face
-                rows.append(at)
-                emotions.append(emotion)
-                usages.append(table.usage)
+                faces[len(kept)] = face
+                kept.append((at, emotion, table.usage))
             bar.advance()
     return Source(
         name=name,
         layout=LAYOUT,
         sha256=digest_of({path: sha256(file) for path, file in files.items()}),
-        faces=Faces(
-            row=np.array(rows, np.int32),
-            emotion=np.array(emotions, np.int8),
-            usage=np.array(usages, object),
-            pixels=faces[: len(rows)],
-        ),
+        faces=_faces(kept, faces[: len(kept)]),
         rows=total,
         challenge_order=False,
+    )
+
+
+def _faces(kept: list[tuple[int, int | None, str]], pixels: np.ndarray) -> Faces:
+    """Return faces of which row, emotion and Usage are known."""
+    return Faces(
+        row=np.array([row for row, _, _ in kept], np.int32),
+        emotion=np.array([emotion for _, emotion, _ in kept], np.int8),
+        usage=np.array([usage for _, _, usage in kept], object),
+        pixels=pixels,
     )
 
 
@@ -123,6 +124,10 @@ def _whole(where: str) -> Iterator[None]:
 
 def _open(path: str, file: Path, name: str) -> _Table:
     where = name if path == name else f"{name}/{path}"
+    with file.open("rb") as start:
+        if start.read(len(LFS)) == LFS:
+            kind, mend = FOREIGN[LFS]
+            raise UserError(f"{where}: found {kind}, expected a Parquet file; {mend}")
     with _whole(where):
         opened = pq.ParquetFile(file)
         schema = opened.schema_arrow

@@ -29,7 +29,11 @@ COMPRESSIONS: Final[dict[bytes, Callable[[Any], Any]]] = {
 }
 """How each compression opens, by its first bytes."""
 
+LFS: Final = b"version https://git-lfs"
+"""First bytes of what Git leaves in a file's place where Git LFS is not installed."""
+
 FOREIGN: Final = {
+    LFS: ("a pointer of Git LFS", "run `git lfs pull` where it was cloned, and give it again"),
     b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it, and give what was in it"),
     b"Rar!\x1a\x07": ("a RAR archive", "unpack it, and give what was in it"),
     b"\x28\xb5\x2f\xfd": ("a file packed by zstd", "unpack it, and give what was in it"),
@@ -53,7 +57,7 @@ class Stream:
     def __init__(self, raw: BinaryIO, name: str, bar: Bar) -> None:
         self.name = name
         self._raw, self._bar = raw, bar
-        first = raw.read(6)
+        first = raw.read(max(map(len, (*FOREIGN, *COMPRESSIONS))))
         raw.seek(0)
         for magic, (kind, mend) in FOREIGN.items():
             if first.startswith(magic):

@@ -15,7 +15,7 @@ from tasks.common.files import sha256
 from tasks.common.tables import Faces
 from tasks.ingest.__main__ import ingest
 
-from .helpers import png_of, read, some_faces, zip_of
+from .helpers import png_of, read, some_faces, write_tree, zip_of
 
 NAMES = ("neutral", "Happiness", "sad", "surprise", "fear", "disgust", "anger")
 """A set's own names, in its own order."""
@@ -129,6 +129,15 @@ def test_what_holds_no_images_or_is_damaged_is_refused_in_a_sentence(tmp_path):
     pq.write_table(table, tmp_path / "notes.parquet")
     with pytest.raises(UserError, match=r"notes\.parquet: its notes on label can't be read"):
         read(tmp_path / "notes.parquet", tmp_path / "2")
+    pointer = tmp_path / "clone" / "data" / "train-00000-of-00001.parquet"
+    write_tree(
+        tmp_path / "clone", {"data/train-00000-of-00001.parquet": b"version https://git-lfs.github.com/spec/v1\n"}
+    )
+    for source, work in ((pointer, "4"), (pointer.parents[1], "5")):
+        with pytest.raises(
+            UserError, match=r"parquet: found a pointer of Git LFS, .*; run `git lfs pull` where it was"
+        ):
+            read(source, tmp_path / work)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(UserError, match=r"train\.parquet: damaged Parquet file .*; fetch it again"):
         read(path, tmp_path / "3")
