@@ -6,7 +6,7 @@ Run it after `make run`, on an idle machine: the ratios are taken in one run eac
 """
 
 import argparse
-import importlib
+import ast
 import platform
 import subprocess
 import sys
@@ -55,9 +55,12 @@ def section(module: str, arguments: list[str], shown: list[str]) -> str:
     )
     if done.returncode:
         raise UserError(f"bench.{module}: failed\n{done.stdout}{done.stderr}")
-    title = (importlib.import_module(f"bench.{module}").__doc__ or "").splitlines()[0]
+    source = Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8")
+    title = (ast.get_docstring(ast.parse(source)) or "").splitlines()[0]
     command = " ".join(["python", "-m", f"bench.{module}", *shown])
-    return f"\n## {title.rstrip('.')}\n\n```console\n$ {command}\n{done.stdout.rstrip()}\n```\n"
+    part = f"\n## {title.rstrip('.')}\n\n```console\n$ {command}\n{done.stdout.rstrip()}\n```\n"
+    print(part, flush=True)
+    return part
 
 
 @command

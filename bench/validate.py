@@ -1,4 +1,4 @@
-"""What the validation of the data costs, beside the mere import of Great Expectations.
+"""What the validation of the data costs, beside the mere import of Great Expectations with all that it brings along.
 
     python -m bench.validate [--rounds 3]
 
