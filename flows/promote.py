@@ -8,6 +8,8 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -85,14 +87,22 @@ def keep(root: Path, name: str, tag: str) -> None:
         UserError: git, or a hook of it, refuses; in its words, and with what to do then.
     """
     files, reason = of_a_run(root, name), next(iter(read_verdict(paths.VERDICT).reasons), "")
-    try:
+    tagging = f"`git tag --annotate {tag}`"
+    with _explained(name, "not committed", f"`git add {' '.join(files)}`, `git commit` and {tagging}"):
         git(root, "add", "--", *files)
         git(root, "commit", "--quiet", "--message", f"Promote {name}\n\n{reason}", "--", *files)
+    with _explained(name, "not tagged", tagging):
         git(root, "tag", "--annotate", tag, "--message", f"{name}: {reason}")
+
+
+@contextmanager
+def _explained(name: str, state: str, by: str) -> Iterator[None]:
+    """Have a refusal of git's say how far the promotion has come, and what finishes it."""
+    try:
+        yield
     except UserError as error:
         raise UserError(
-            f"{error}; {name} is champion of the registry, but not committed: put that right, then `git add "
-            f"{' '.join(files)}`, `git commit` and `git tag --annotate {tag}`"
+            f"{error}; {name} is champion of the registry, but {state}: put that right, then {by}"
         ) from error
 
 

@@ -134,6 +134,19 @@ def test_who_commits_is_asked_before_anything_is_published_and_a_hook_that_refus
     assert run(judged, "git", "status", "--porcelain", "--untracked-files=no") == ""
 
 
+def test_where_the_tag_alone_is_refused_the_sentence_says_so(judged):
+    run(judged, "git", "config", "tag.gpgSign", "true")
+    run(judged, "git", "config", "gpg.program", "/bin/false")  # a key that nobody has unlocked
+    said = run(judged, "python", "-m", "flows.promote", ok=False)
+    assert "error: git tag: " in said
+    assert said.endswith(
+        "v1 is champion of the registry, but not tagged: put that right, then "
+        "`git tag --annotate facial-emotion@v1.0.0`\n"
+    )
+    assert run(judged, "git", "log", "-1", "--format=%s") == "Promote v1\n"
+    assert run(judged, "git", "tag") == ""
+
+
 def test_what_is_not_of_the_run_is_not_promoted(judged):
     params = (judged / paths.PARAMS).read_text()
     change(judged, {"train": {"epochs": 99}, "gate": {"min_accuracy": 0.0}})
