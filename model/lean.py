@@ -11,7 +11,7 @@ import sys
 from typing import Final
 
 import model
-from model.importing import import_without
+from model.importing import import_without, unheard
 
 _NEEDED: Final = {"jax": {"jax", "scipy"}, "tensorflow": {"tensorflow"}, "torch": {"torch"}}
 """Keras's backends that train, each with what it can't be imported without."""
@@ -20,6 +20,9 @@ _BACKEND: Final = os.environ["KERAS_BACKEND"]
 
 OPTIONAL: Final = {"jax", "matplotlib", "pandas", "scipy", "sklearn", "tensorflow"} - _NEEDED.get(_BACKEND, set())
 """What Keras and its backend do without."""
+
+_CHATTER: Final = ("All log messages before absl::InitializeLog()", "oneDNN custom operations are on")
+"""What TensorFlow writes while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says; `model.devices.kernels` has it."""
 
 
 def _check_backend() -> None:
@@ -37,4 +40,5 @@ def _absent(backend: str) -> list[str]:
 
 _check_backend()
 if model.IN_TIME:
-    import_without("keras", OPTIONAL)
+    with unheard(*_CHATTER):
+        import_without("keras", OPTIONAL)

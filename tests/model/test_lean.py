@@ -35,3 +35,8 @@ def test_a_backend_that_is_not_installed_stops_a_command_with_what_to_install():
 def test_a_variable_left_empty_is_the_default_backend():
     done = started("", "-c", "import model, os; print(os.environ['KERAS_BACKEND'])")
     assert done.stdout == "tensorflow\n"
+
+
+def test_tensorflow_comes_in_without_a_word():
+    done = started("tensorflow", "-c", "import model.lean, tensorflow")
+    assert (done.returncode, done.stderr) == (0, "")
