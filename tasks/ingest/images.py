@@ -20,10 +20,9 @@ from tasks.common import spill
 from tasks.common.console import progress
 from tasks.common.files import sha256
 from tasks.common.tables import VOTES, Faces
-from tasks.ingest.layout import Place, emotion_of, place
+from tasks.ingest.layout import IMAGES, Place, emotion_of, place
 from tasks.ingest.source import BadRows, Source
 
-SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 FORMATS: Final = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 MAX_PIXELS: Final = 50_000_000
 """Most pixels of an image: a large photograph, of which a few at a time fit into memory."""
@@ -38,7 +37,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 def image_paths(paths: list[str]) -> list[str]:
     """Return the files meant as faces: images, and all that lies in a folder named by a label."""
-    return [path for path in paths if path.lower().endswith(SUFFIXES) or by_label(path)]
+    return [path for path in paths if path.lower().endswith(IMAGES) or by_label(path)]
 
 
 def by_label(path: str) -> bool:

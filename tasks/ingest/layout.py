@@ -16,6 +16,9 @@ from model.labels import LABELS
 from tasks.common.errors import UserError
 from tasks.common.tables import USAGES
 
+IMAGES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""Suffixes of image files, in small letters."""
+
 _SYNONYMS: Final = {
     "angry": ("anger",),
     "disgust": ("disgusted",),

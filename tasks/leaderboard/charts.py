@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from matplotlib.transforms import Bbox
 
 from tasks.leaderboard.runs import Entry, value_text
-from tasks.report.page import MUTED, SERIES
+from tasks.report.page import MUTED, SERIES, bare
 
 LABELLED: Final = 12
 """Most runs that have a name in a chart, the best ones."""
@@ -57,7 +57,7 @@ class Axis:
 def cost_chart(entries: Sequence[Entry]) -> Figure:
     """Draw validation accuracy against minutes; `entries` have both."""
     figure = Figure(figsize=(9, 4.6), layout="constrained")
-    axes = _bare(figure.subplots())
+    axes = bare(figure.subplots())
     minutes = [entry.minutes or 0.0 for entry in entries]
     figures = [entry.val_accuracy for entry in entries if entry.val_accuracy]
     accuracy = [one.value for one in figures]
@@ -84,7 +84,7 @@ def cost_chart(entries: Sequence[Entry]) -> Figure:
 def curves_chart(entries: Sequence[Entry]) -> Figure:
     """Draw validation accuracy by epoch; `entries` come best first, and the best of them have a colour and a name."""
     figure = Figure(figsize=(9, 4.6), layout="constrained")
-    axes = _bare(figure.subplots())
+    axes = bare(figure.subplots())
     named = [entry for entry in entries if _val_curves(entry)]
     for rank, entry in reversed(list(enumerate(named))):
         best = rank < LABELLED
@@ -129,7 +129,7 @@ def parameters_chart(entries: Sequence[Entry], names: Sequence[str]) -> Figure:
 def published_chart(entries: Sequence[Entry]) -> Figure:
     """Draw published and own accuracy of each entry; `entries` have a published one."""
     figure = Figure(figsize=(9, 1.2 + 0.36 * len(entries)), layout="constrained")
-    axes = _bare(figure.subplots(), "x")
+    axes = bare(figure.subplots(), "x")
     for place, entry in enumerate(entries):
         theirs, own = entry.published or 0.0, entry.test_accuracy or entry.val_accuracy
         if own:
@@ -221,13 +221,3 @@ def _label(
                 taken.append(box)
                 break
             text.remove()
-
-
-def _bare(axes: Axes, grid: str = "y") -> Axes:
-    """Leave of the frame only a grid."""
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(MUTED)
-    axes.tick_params(length=0)
-    axes.grid(axis="y" if grid == "y" else "x", color=MUTED, alpha=0.3, linewidth=0.8)
-    axes.set_axisbelow(True)
-    return axes

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from model.labels import LABELS
 from tasks.report.history import MEASURES, Curve
-from tasks.report.page import MUTED, SERIES
+from tasks.report.page import MUTED, SERIES, bare
 from tasks.scoring.scores import ReliabilityBin
 
 _PARTS: Final = {"train": "training", "val": "validation"}
@@ -19,7 +19,7 @@ _PARTS: Final = {"train": "training", "val": "validation"}
 def label_chart(subsets: Mapping[str, np.ndarray]) -> Figure:
     """Draw the share of each label in each subset; `subsets` holds faces by label, int [7], by subset."""
     figure = Figure(figsize=(9, 3))
-    axes = _bare(figure.subplots())
+    axes = bare(figure.subplots())
     _grouped(axes, {name: counts / counts.sum() for name, counts in subsets.items()})
     axes.set_ylabel("share of the subset")
     axes.legend(ncols=len(subsets), loc="lower right", bbox_to_anchor=(1, 1))
@@ -34,7 +34,7 @@ def history_chart(curves: Sequence[Curve]) -> Figure:
             colour = SERIES[list(_PARTS).index(curve.part)]
             marker = "o" if len(curve.epochs) == 1 else None
             axes.plot(curve.epochs, curve.values, color=colour, marker=marker, label=_PARTS[curve.part])
-        _bare(axes).set(title=measure, xlabel="epoch")
+        bare(axes).set(title=measure, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axes.lines:
             axes.legend()
@@ -46,7 +46,7 @@ def by_label_chart(columns: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     figure = Figure(figsize=(9, 2.2 * len(columns)), layout="constrained")
     panels = figure.subplots(len(columns), 1, sharex=True)
     for axes, (measure, series) in zip(panels, columns.items(), strict=True):
-        _grouped(_bare(axes), series)
+        _grouped(bare(axes), series)
         axes.set(ylabel=measure, ylim=(0, 1))
     handles, names = panels[0].get_legend_handles_labels()
     if len(names) > 1:
@@ -59,13 +59,13 @@ def reliability_chart(bins: Sequence[ReliabilityBin]) -> Figure:
     filled = [part for part in bins if part.count]
     figure = Figure(figsize=(5.6, 5.2), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    _bare(upper).plot([0, 1], [0, 1], color=MUTED, linestyle="--", label="calibrated")
+    bare(upper).plot([0, 1], [0, 1], color=MUTED, linestyle="--", label="calibrated")
     confidence, accuracy = [part.confidence for part in filled], [part.accuracy for part in filled]
     upper.plot(confidence, accuracy, color=SERIES[0], marker="o", label="network")
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     upper.legend(loc="upper left")
     middles = [(part.lower + part.upper) / 2 for part in bins]
-    _bare(lower).bar(middles, [part.count for part in bins], width=0.9 / len(bins), color=SERIES[0])
+    bare(lower).bar(middles, [part.count for part in bins], width=0.9 / len(bins), color=SERIES[0])
     lower.set(xlabel="confidence", ylabel="faces")
     return figure
 
@@ -97,13 +97,3 @@ def _grouped(axes: Axes, series: Mapping[str, np.ndarray]) -> None:
         axes.bar(places + offset, values, width * 0.92, color=SERIES[i], label=name)
     axes.set_xticks(places, LABELS)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-
-
-def _bare(axes: Axes) -> Axes:
-    """Leave of the frame only a grid of horizontal lines."""
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(MUTED)
-    axes.tick_params(length=0)
-    axes.grid(axis="y", color=MUTED, alpha=0.3, linewidth=0.8)
-    axes.set_axisbelow(True)
-    return axes

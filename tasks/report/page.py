@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from PIL import Image
@@ -154,6 +155,16 @@ def png_data_uri(pixels: np.ndarray) -> str:
     memory = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels, np.uint8)).save(memory, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(memory.getvalue()).decode("ascii")
+
+
+def bare(axes: Axes, grid: Literal["x", "y"] = "y") -> Axes:
+    """Leave of a chart's frame only a grid along one axis, and return it."""
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(MUTED)
+    axes.tick_params(length=0)
+    axes.grid(axis=grid, color=MUTED, alpha=0.3, linewidth=0.8)
+    axes.set_axisbelow(True)
+    return axes
 
 
 def svg(drawing: Figure) -> Html:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from tasks.ingest.layout import Place, emotion_of
-from tasks.ingest.sets.listing import IMAGES, Folder, Listing, Meaning, meanings, placed
+from tasks.ingest.layout import IMAGES, Place, emotion_of
+from tasks.ingest.sets.listing import Folder, Listing, Meaning, meanings, placed
 
 MOST: Final = 0.9
 """Share of the images that are named as a set names them, from which on it is this set; the others have a fault."""

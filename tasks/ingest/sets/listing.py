@@ -7,10 +7,7 @@ from typing import Final
 
 from model.labels import LABELS
 from tasks.common.errors import UserError
-from tasks.ingest.layout import Place
-
-IMAGES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-"""Suffixes of image files, in small letters."""
+from tasks.ingest.layout import IMAGES, Place
 
 MAX_LIST: Final = 1 << 28
 """Largest list of labels, in bytes; ExpW's, of 91,793 faces, has 5 million."""
