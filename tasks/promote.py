@@ -5,7 +5,6 @@ import re
 import tempfile
 from pathlib import Path
 
-import model.lean  # noqa: F401 - before anything that imports Keras
 from tasks.common import paths
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
@@ -17,7 +16,6 @@ from tasks.gate.baselines import Record, figures, read_baselines, write_baseline
 from tasks.gate.fitting import Measured, choose, dataset, division, misfits
 from tasks.gate.verdict import Verdict, read_verdict
 from tasks.registry.champion import crown, publish
-from tasks.registry.making import make_version
 from tasks.registry.places import head, now, registry, who
 
 
@@ -61,6 +59,8 @@ def enthrone(name: str) -> str:
         UserError: the registry refuses, or another promotion was quicker.
     """
     store = registry()
+    from tasks.registry.making import make_version  # noqa: PLC0415 - Keras takes seconds to come, a no is said at once
+
     with tempfile.TemporaryDirectory() as folder:
         publish(store, Path(folder), make_version(name, head(), Path(folder)))
     reason = next(iter(read_verdict(paths.VERDICT).reasons), "the gate says promote")

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+import model.lean  # noqa: F401 - before anything that imports Keras
 from model.exporting import export_onnx, onnx_probabilities, quantize_onnx
 from model.labels import LABELS
 from model.predicting import NetworkError, load_network, predict
