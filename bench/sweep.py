@@ -30,6 +30,9 @@ from tasks.common.tables import read_faces
 
 LOG: Final = "log.txt"
 
+COMPILED: Final = ".compiled"
+"""The folder in which JAX keeps what it has compiled, for the other runs; what is damaged there it compiles anew."""
+
 GRACE: Final = 10.0
 """Seconds that a run has to end by itself."""
 
@@ -86,8 +89,13 @@ def asked(name: str) -> list[Planned]:
 def start(prepared: Path, out: Path, at_once: int, one: Planned) -> subprocess.Popen[bytes]:
     """Start a run, which trains, goes on, or says that it is done."""
     words = [word for override in one.overrides for word in ("-S", override)]
-    # JAX takes most of a GPU's memory at its start, where it is not told otherwise.
-    shared = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"} if at_once > 1 else {}
+    shared = {
+        "JAX_COMPILATION_CACHE_DIR": str((out / COMPILED).absolute()),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # else it keeps only what took a second
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+    if at_once > 1:  # else JAX takes most of a GPU's memory at its start
+        shared["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     folder = out / one.name
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOG).open("a") as log:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from bench.gpu import split_of
-from bench.sweep import asked, make
+from bench.sweep import COMPILED, asked, make, start
 from flows.sweep.definition import Planned
 from tasks.common import paths
 from tasks.common.errors import UserError
@@ -100,6 +100,23 @@ def test_what_can_be_trained_is_trained_once_and_the_others_are_named(lent):
     status, said = sweep(lent)
     assert (status, network.stat().st_mtime_ns) == (0, trained), said
     assert (lent / "far" / "tiny-fit" / "log.txt").read_text().endswith("tiny-fit: this training is done\n")
+
+
+def test_what_jax_compiled_for_one_run_serves_the_next(lent, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("JAX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setenv("PYTHONPATH", f"{lent}{os.pathsep}{ROOT}")
+    runs = [
+        {"name": str(rate), "set": {"train.schedule": "constant", "train.learning_rate": rate / 100}} for rate in (1, 2)
+    ]
+    (lent / "sweeps" / "tiny.yaml").write_text(yaml.safe_dump({**SWEEP, "runs": runs}))
+    kept = []
+    for planned in asked("tiny"):
+        assert start(lent / "prepared", lent / "far", 1, planned).wait() == 0
+        kept.append({path.name for path in (lent / "far" / COMPILED).iterdir()})
+    assert len(kept[0]) > 10
+    assert kept[1] == kept[0]
 
 
 def test_the_split_is_the_one_that_lies_there_or_that_of_the_stage(lent, faces):
