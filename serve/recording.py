@@ -60,9 +60,10 @@ def record(frames: Iterator[Frame], looking: Watcher, options: argparse.Namespac
                 labels[face.label] = labels.get(face.label, 0) + 1
             faces_seen, count = faces_seen + len(faces), count + 1
             bar.advance(1, f"{count / (perf_counter() - start):.1f} frames/s")
+    taken = max(perf_counter() - start, 1e-9)
     if options.timeline:
         timeline.draw(options.timeline)
-    return Summary(count, faces_seen, count / max(perf_counter() - start, 1e-9), labels)
+    return Summary(count, faces_seen, count / taken, labels)
 
 
 @contextmanager
