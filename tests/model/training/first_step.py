@@ -10,6 +10,7 @@ of them are right.
 
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import keras
 import numpy as np
@@ -22,11 +23,18 @@ from model.training.optimizers import Recipe
 
 FACES = 32
 
+# Keras's own weights, which would be replaced at once, are not drawn: JAX compiles a program for each shape of them,
+# which takes nearly as long as the step.
+UNDRAWN = patch.object(
+    keras.initializers.VarianceScaling, "__call__", lambda _, shape, dtype: keras.ops.zeros(shape, dtype)
+)
+
 
 def first_step(name: str) -> dict[str, np.ndarray]:
     """Return the loss and, by the variable's path, each gradient."""
     keras.config.set_dtype_policy("float64")
-    network = build(name, dropout=0.0)  # what is dropped is drawn by each backend's own generator
+    with UNDRAWN:
+        network = build(name, dropout=0.0)  # what is dropped is drawn by each backend's own generator
     rng = np.random.default_rng(0)
     for variable in network.trainable_variables:
         if variable.name == "kernel":
