@@ -72,6 +72,12 @@ def address(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield found
 
 
+def inked(page: Page, canvas: str) -> bool:
+    """Whether anything is drawn there now; an answer is drawn in one turn, so a face on the page is enough."""
+    some = "one => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(value => value)"
+    return page.locator(f"#{canvas}").evaluate(some)
+
+
 @pytest.mark.parametrize("page", [((1100, 900), "light"), ((390, 844), "dark")], indirect=True, ids=["wide", "phone"])
 def test_the_camera_s_face_gets_a_box_and_bars_and_the_timeline_moves(page, address):
     page.goto(address)
@@ -81,8 +87,7 @@ def test_the_camera_s_face_gets_a_box_and_bars_and_the_timeline_moves(page, addr
     shares = page.locator(".face progress").evaluate_all("all => all.map(one => one.value)")
     assert sum(shares) == pytest.approx(1, abs=0.01)
     for canvas in ("overlay", "timeline"):
-        inked = "one => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(value => value)"
-        assert page.locator(f"#{canvas}").evaluate(inked), canvas
+        assert inked(page, canvas), canvas
     before = page.locator("#timeline").get_attribute("data-moments") or ""
     expect(page.locator("#timeline")).not_to_have_attribute("data-moments", before)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -96,6 +101,7 @@ def test_a_dropped_picture_and_a_chosen_video_are_answered(page, address, pictur
     page.locator("#file").set_input_files(picture)
     expect(page.locator(".face")).to_have_count(1, timeout=20_000)
     expect(page.locator("#status")).to_have_text(re.compile(r"model\.onnx · 1 face · \d+ ms"))
+    assert inked(page, "timeline")
     content = list(picture.read_bytes())
     page.evaluate(
         """content => {

@@ -155,12 +155,13 @@ function drawTimeline(now) {
   const x = (time) => timeline.width * (1 - (now - time) / MINUTE);
   moments.forEach((moment, index) => {
     if (!moment.means) return;
-    const from = x(moment.time), until = x(moments[index + 1]?.time ?? now) + 1;
+    const from = Math.min(x(moment.time), timeline.width - ratio); // so the newest shows
+    const until = x(moments[index + 1]?.time ?? now) + 1;
     let below = timeline.height;
     moment.means.forEach((share, which) => {
       const height = share * timeline.height;
       pen.fillStyle = shades[LABELS[which]];
-      pen.fillRect(from, below - height, Math.max(until - from, 1), height);
+      pen.fillRect(from, below - height, Math.max(until - from, ratio), height);
       below -= height;
     });
   });
