@@ -1,18 +1,21 @@
 """The page in a real browser, whose camera plays a video of a real face."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 import cv2
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect, sync_playwright
 
+from serve.detector import Box
 from serve.web.eyes import FRESH
 from tasks.registry.champion import crown
 from tests.serve.pages import browser, serving
@@ -67,8 +70,13 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def address(network: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving("--model", network, "--corrections", tmp_path_factory.mktemp("kept")) as found:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def address(network: Path, kept: Path) -> Iterator[str]:
+    with serving("--model", network, "--corrections", kept) as found:
         yield found
 
 
@@ -131,6 +139,77 @@ def test_a_correction_is_kept_by_button_and_by_key(page, address, picture):
     page.locator("h1").click()
     page.keyboard.press("4")
     expect(page.locator("#kept")).to_have_text(re.compile(r"kept as happy/\w+\.png"))
+
+
+def cut(frame: bytes, box: Box) -> np.ndarray:
+    """Return a face of a frame that the page sent, uint8 [h, w]."""
+    picture = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return box.cut(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+
+
+def test_a_correction_of_the_camera_s_face_keeps_the_frame_that_its_box_was_found_in(page, address, kept):
+    frames: list[bytes] = []
+    boxes: dict[int, list[int]] = {}
+
+    def listen(client: WebSocketRoute) -> None:
+        server = client.connect_to_server()
+
+        def ask(message: str | bytes) -> None:
+            if isinstance(message, bytes):
+                frames.append(message)
+            server.send(message)
+
+        def answer(message: str | bytes) -> None:
+            told = json.loads(message)
+            boxes[told["frame"]] = told["faces"][0]["box"] if told["faces"] else []
+            client.send(message)
+
+        client.on_message(ask)
+        server.on_message(answer)
+
+    page.route_web_socket("**/live*", listen)
+    page.goto(address)
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+    for _ in range(5):
+        with page.expect_response("**/api/corrections*") as answered:
+            page.get_by_role("button", name="5 sad").click()
+        where = parse_qs(urlsplit(answered.value.url).query)
+        box = [int(where[name][0]) for name in ("left", "top", "width", "height")]
+        seen = [frames[number] for number, found in boxes.items() if found == box]
+        assert seen
+        face = cv2.imread(str(kept / answered.value.json()["kept"]), cv2.IMREAD_UNCHANGED)
+        assert any(np.array_equal(face, cut(frame, Box(*box))) for frame in seen)
+
+
+def test_a_picture_whose_answer_comes_late_leaves_the_camera_on(page, address, picture):
+    held: list[Route] = []
+    page.route("**/api/picture*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright takes no builtin
+    page.goto(address)
+    expect(page.locator("#status")).to_have_text("connected")
+    with page.expect_request("**/api/picture*"):
+        page.locator("#file").set_input_files(picture)
+    page.get_by_role("button", name="Start camera").click()
+    expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+    with page.expect_response("**/api/picture*"):
+        held[0].continue_()
+    for _ in range(2):
+        before = page.locator("#timeline").get_attribute("data-moments") or ""
+        expect(page.locator("#timeline")).not_to_have_attribute("data-moments", before)
+
+
+def test_a_server_that_is_gone_is_said_of_a_picture_and_of_a_correction(page, address, picture):
+    page.goto(address)
+    expect(page.locator("#status")).to_have_text("connected")
+    page.locator("#file").set_input_files(picture)
+    expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+    page.route("**/api/**", lambda route: route.abort())
+    page.get_by_role("button", name="5 sad").click()
+    expect(page.locator("#kept")).to_contain_text("no answer from the server")
+    page.locator("#file").set_input_files([])
+    page.locator("#file").set_input_files(picture)
+    expect(page.locator("#status")).to_contain_text("no answer from the server")
 
 
 def test_the_page_switches_between_the_champion_and_other_versions(page, network, picture, tmp_path, monkeypatch):

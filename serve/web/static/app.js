@@ -10,8 +10,9 @@ const grabber = document.createElement("canvas");
 const shades = Object.fromEntries(LABELS.map((label) => [label, shadeOf(label)]));
 
 let socket = null, waiting = false, pause = 500, lastSent = 0;
-let current = null; // what is looked at: {kind, element, width, height}
-let shown = { faces: [], blob: null, size: [1, 1] };
+let current = null; // what is looked at: {kind: "moving"} or {kind: "picture", file}
+let sent = null; // the frame whose answer is waited for: {blob, size}
+let shown = { faces: [], blob: null, size: [1, 1] }; // the faces, and the picture that they were found in
 const moments = []; // {time, means}
 
 function shadeOf(label) {
@@ -36,7 +37,7 @@ function connect() {
   own.onopen = () => { pause = 500; waiting = false; say("connected"); };
   own.onmessage = (event) => {
     waiting = false;
-    if (current?.kind === "moving") answer(JSON.parse(event.data)); // else it is late: the camera has been stopped
+    if (current?.kind === "moving") answer(JSON.parse(event.data), sent); // else it is late: the camera has been stopped
   };
   own.onclose = (event) => {
     if (own !== socket) return;
@@ -61,25 +62,19 @@ function look() {
   if (!live || waiting || socket?.readyState !== WebSocket.OPEN) return;
   waiting = true;
   lastSent = performance.now();
-  grab(video, video.videoWidth, video.videoHeight, (blob) => {
-    if (blob && socket?.readyState === WebSocket.OPEN) socket.send(blob); else waiting = false;
-  });
-}
-
-function grab(element, width, height, done) {
-  const scale = Math.min(1, WIDTH / width);
-  grabber.width = Math.round(width * scale);
-  grabber.height = Math.round(height * scale);
-  grabber.getContext("2d").drawImage(element, 0, 0, grabber.width, grabber.height);
+  const scale = Math.min(1, WIDTH / video.videoWidth);
+  grabber.width = Math.round(video.videoWidth * scale);
+  grabber.height = Math.round(video.videoHeight * scale);
+  grabber.getContext("2d").drawImage(video, 0, 0, grabber.width, grabber.height);
   grabber.toBlob((blob) => {
-    shown.blob = blob;
-    shown.size = [grabber.width, grabber.height];
-    done(blob);
+    sent = { blob, size: [grabber.width, grabber.height] };
+    if (blob && socket?.readyState === WebSocket.OPEN) socket.send(blob); else waiting = false;
   }, "image/jpeg", 0.85);
 }
 
-function answer(told) {
+function answer(told, seen) {
   if (told.error) { say(told.error); return; }
+  Object.assign(shown, seen);
   const took = Math.round(performance.now() - lastSent);
   say(`${told.version} · ${told.faces.length} face${told.faces.length === 1 ? "" : "s"} · ${took} ms`);
   show(told.faces);
@@ -187,16 +182,18 @@ function forget() { if (socket?.readyState === WebSocket.OPEN) socket.send("rese
 
 async function toggleCamera() {
   if (video.srcObject) { stop(); return; }
-  stop();
+  let stream;
   try {
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480, facingMode: "user" } });
+    stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480, facingMode: "user" } });
   } catch (error) {
     say(error.name === "NotAllowedError" ? "the browser did not allow the camera; change that beside the address"
       : `no camera: ${error.message || error.name}`);
     return;
   }
-  await start();
+  stop(); // what may have been opened while the browser asked for the camera
+  video.srcObject = stream;
   $("camera").textContent = "Stop camera";
+  try { await start(); } catch (error) { if (video.srcObject) say(`no camera: ${error.message}`); } // else it was stopped
 }
 
 async function start() {
@@ -221,15 +218,22 @@ async function open(file) {
 }
 
 async function lookAt(file) {
+  const own = current = { kind: "picture", file };
   const version = $("version").value ? `?version=${encodeURIComponent($("version").value)}` : "";
-  const reply = await fetch(`api/picture${version}`, { method: "POST", body: file, headers: { "Content-Type": file.type || "image/png" } });
-  const told = await reply.json();
-  if (!reply.ok) { say(told.detail); return; }
+  const told = await ask(`api/picture${version}`, file, { "Content-Type": file.type || "image/png" });
   await picture.decode().catch(() => {});
-  current = { kind: "picture" };
-  shown.blob = file;
-  shown.size = [picture.naturalWidth, picture.naturalHeight];
-  answer(told);
+  if (current !== own) return; // something else is looked at by now
+  answer(told, { blob: file, size: [picture.naturalWidth, picture.naturalHeight] });
+}
+
+async function ask(address, body, headers = {}) {
+  try {
+    const reply = await fetch(address, { method: "POST", body, headers });
+    const told = await reply.json();
+    return reply.ok ? told : { error: told.detail };
+  } catch (error) {
+    return { error: `no answer from the server: ${error.message}` };
+  }
 }
 
 // --- corrections ------------------------------------------------------------------------------------------------------
@@ -238,10 +242,8 @@ async function correct(label) {
   const face = shown.faces[0];
   if (!face || !shown.blob) { $("kept").textContent = "no face is seen"; return; }
   const [left, top, width, height] = face.box;
-  const reply = await fetch(`api/corrections?${new URLSearchParams({ label, left, top, width, height })}`,
-    { method: "POST", body: shown.blob });
-  const told = await reply.json();
-  $("kept").textContent = reply.ok ? `kept as ${told.kept}` : told.detail;
+  const told = await ask(`api/corrections?${new URLSearchParams({ label, left, top, width, height })}`, shown.blob);
+  $("kept").textContent = told.error ?? `kept as ${told.kept}`;
 }
 
 // --- beginning --------------------------------------------------------------------------------------------------------
@@ -262,7 +264,7 @@ async function begin() {
   }));
   $("camera").onclick = toggleCamera;
   $("file").onchange = (event) => event.target.files[0] && open(event.target.files[0]);
-  $("version").onchange = () => { reconnect(); if (current?.kind === "picture") lookAt(shown.blob); };
+  $("version").onchange = () => { reconnect(); if (current?.kind === "picture") lookAt(current.file); };
   const stage = $("stage");
   stage.ondragover = (event) => { event.preventDefault(); stage.classList.add("over"); };
   stage.ondragleave = () => stage.classList.remove("over");
