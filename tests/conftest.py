@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,12 @@ pytest_plugins = ["tests.reliability"]
 ROOT = Path(__file__).parents[1]
 REAL = ROOT.parent / "shared" / "fer2013"
 SIDE, GRID = 48, 190  # faces.png is a GRID x GRID mosaic of SIDE x SIDE faces, row by row
+
+
+def pytest_configure() -> None:
+    """Let what the tests start be interrupted: a script's background jobs, as these may be one, ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
