@@ -199,6 +199,23 @@ def test_a_picture_whose_answer_comes_late_leaves_the_camera_on(page, address, p
         expect(page.locator("#timeline")).not_to_have_attribute("data-moments", before)
 
 
+def test_a_camera_that_is_allowed_late_takes_the_place_of_the_picture_that_was_opened_meanwhile(page, address, picture):
+    page.add_init_script(
+        """const media = navigator.mediaDevices, ask = media.getUserMedia.bind(media);
+        const allowed = new Promise((go) => { window.allow = go; });
+        media.getUserMedia = (wish) => allowed.then(() => ask(wish));"""
+    )
+    page.goto(address)
+    page.get_by_role("button", name="Start camera").click()
+    page.locator("#file").set_input_files(picture)
+    expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+    expect(page.locator("#picture")).to_be_visible()
+    page.evaluate("allow()")
+    expect(page.get_by_role("button", name="Stop camera")).to_be_visible()
+    expect(page.locator("#picture")).to_be_hidden()
+    expect(page.locator("#video")).to_be_visible()
+
+
 def test_a_server_that_is_gone_is_said_of_a_picture_and_of_a_correction(page, address, picture):
     page.goto(address)
     expect(page.locator("#status")).to_have_text("connected")
