@@ -193,7 +193,7 @@ async function toggleCamera() {
   stop(); // what may have been opened while the browser asked for the camera
   video.srcObject = stream;
   $("camera").textContent = "Stop camera";
-  try { await start(); } catch (error) { if (video.srcObject) say(`no camera: ${error.message}`); } // else it was stopped
+  try { await start(); } catch (error) { if (video.srcObject === stream) say(`no camera: ${error.message}`); }
 }
 
 async function start() {
