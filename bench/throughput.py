@@ -114,7 +114,7 @@ def augmenting(batches: int) -> float:
 
 def halves(held: dict[str, str]) -> bool:
     """Say whether the processor, held to what it is, computes in bfloat16."""
-    code = "from model.devices import computes_bfloat16; print(computes_bfloat16())"
+    code = "from model.kernels import computes_bfloat16; print(computes_bfloat16())"
     return _said([sys.executable, "-c", code], held).split()[-1] == "True"
 
 
@@ -189,10 +189,10 @@ def compare(name: str, rounds: int, torch: str | None, *, avx2: bool = False) ->
         f"{name}, batch {BATCH}{', held to AVX2' if avx2 else ''}, faces a second, medians of {rounds} (least to most):"
     )
     for way, found in rates.items():
-        ratio = medians["ours"] / medians[way]
-        print(
-            f"  {way:24} {medians[way]:6.0f} ({min(found):.0f} to {max(found):.0f})  ours is {ratio:.2f} times as fast"
-        )
+        beside = f"ours is {medians['ours'] / medians[way]:.2f} times as fast"
+        if HALF in medians:
+            beside += f", in half precision {medians[HALF] / medians[way]:.2f}"
+        print(f"  {way:24} {medians[way]:6.0f} ({min(found):.0f} to {max(found):.0f})  {beside}")
     alone = measure(AUGMENTING, name, torch, count, avx2=avx2)
     print(f"  augmentation alone       {alone:6.0f} on one core: {medians['ours'] / alone:.1%} of the time of ours")
 

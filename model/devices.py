@@ -1,4 +1,4 @@
-"""The device that computes: chosen, set up, and described. The one module that speaks to TensorFlow itself."""
+"""The device that computes: chosen, set up, and described. It and `model.kernels` alone speak to TensorFlow itself."""
 
 import contextlib
 import ctypes
@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import keras
 
-import model
 from model.heap import share_one_heap
+from model.kernels import computes_bfloat16
 
 
 class DeviceError(RuntimeError):
@@ -83,7 +83,9 @@ def _give_each_core_a_part() -> None:
         return
     import tensorflow as tf  # noqa: PLC0415
 
-    with contextlib.suppress(RuntimeError):  # it computes already: the parts come one after another, as `kernels` says
+    with contextlib.suppress(
+        RuntimeError
+    ):  # it computes already: the parts come one after another, as `described` says
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(cores())
 
@@ -97,23 +99,6 @@ def _policy(gpus: list[Any]) -> str:
     if gpus:
         return "mixed_float16"
     return "mixed_bfloat16" if computes_bfloat16() else "float32"
-
-
-def computes_bfloat16() -> bool:
-    """Say whether this CPU multiplies bfloat16, and oneDNN is there and free to have it do so; Linux alone tells.
-
-    Without oneDNN, TensorFlow takes bfloat16 apart in software; and oneDNN refuses it where its environment holds it to
-    older instructions.
-    """
-    if keras.backend.backend() != "tensorflow" or not _onednn():
-        return False
-    most = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or "DEFAULT"
-    if not any(part in most.upper() for part in ("DEFAULT", "ALL", "BF16", "FP16", "AMX", "AVX10")):
-        return False
-    with contextlib.suppress(OSError):
-        flags = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-        return bool(flags & {"avx512_bf16", "amx_bf16"})
-    return False
 
 
 def peak_bytes(index: int) -> int | None:
@@ -138,39 +123,6 @@ def peak_bytes(index: int) -> int | None:
             with contextlib.suppress(RuntimeError):
                 return int(torch.cuda.max_memory_allocated(index))
     return None
-
-
-def kernels() -> str:
-    """Say what a CPU computes with, and what of it was set by itself: TensorFlow leaves it off on many CPUs."""
-    if keras.backend.backend() != "tensorflow":
-        return f"{keras.backend.backend()}, as it comes"
-    if not model.IN_TIME:
-        return "TensorFlow's oneDNN kernels are as its own default has them: it was imported before `model` could say"
-    import tensorflow as tf  # noqa: PLC0415
-
-    how = "on" if _onednn() else "off"
-    alone = tf.config.threading.get_intra_op_parallelism_threads() == 1
-    apart = ", each core computes parts of a batch of its own" if alone else ""
-    kept = ", freed memory is kept" if hasattr(ctypes.CDLL(None), "mallopt") else ""
-    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it){apart}{kept}"
-
-
-def _onednn() -> bool:
-    return os.environ["TF_ENABLE_ONEDNN_OPTS"].lower() in ("1", "true")
-
-
-def sum_nothing(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """Have an optimizer take the gradients as they are where one device makes them all, and return it.
-
-    On TensorFlow, Keras sums them over the devices even then. That sum defines a gradient of its own, which TensorFlow
-    never forgets, and with it the graph of each training step that was compiled: about 30 MB for each size of faces.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # noqa: PLC0415
-
-        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
-            optimizer._all_reduce_sum_gradients = list  # of pairs, as they come
-    return optimizer
 
 
 def what_is_missing() -> str:

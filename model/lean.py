@@ -22,7 +22,7 @@ OPTIONAL: Final = {"jax", "matplotlib", "pandas", "scipy", "sklearn", "tensorflo
 """What Keras and its backend do without."""
 
 _CHATTER: Final = ("All log messages before absl::InitializeLog()", "oneDNN custom operations are on")
-"""What TensorFlow writes while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says; `model.devices.kernels` has it."""
+"""What TensorFlow writes while it is imported, whatever TF_CPP_MIN_LOG_LEVEL says; `model.kernels.described` has it."""
 
 
 def _check_backend() -> None:

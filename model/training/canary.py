@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from model.devices import sum_nothing
+from model.kernels import sum_nothing
 from model.training.augmentation import resized
 from model.training.batches import Labelled, one_hot
 from model.training.guard import TrainingError

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import keras
 import numpy as np
 
-from model.devices import sum_nothing
+from model.kernels import sum_nothing
 from model.labels import LABELS
 from model.networks import at_side
 from model.training.augmentation import Augmentation
@@ -21,6 +21,7 @@ from model.training.ghosts import in_parts
 from model.training.growth import WHOLE, Growth
 from model.training.guard import QUIET, Guard, TrainingError, Watch, assign, diverged, values
 from model.training.losses import CROSSENTROPY, Objective
+from model.training.normalizing import at_once
 from model.training.optimizers import Recipe
 from model.training.voting import WithVotes, label_accuracy, with_votes
 
@@ -158,7 +159,7 @@ class _Learners:
         if keras.config.dtype_policy().name == "mixed_float16":  # Keras would scale the loss of each size on its own
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         sides = {fitting.growth.side(epoch, fitting.epochs, whole) for epoch in range(fitting.epochs)}
-        self._compiled = {side: in_parts(sized(network, side), parts) for side in sorted({*sides, whole})}
+        self._compiled = {side: in_parts(at_once(sized(network, side)), parts) for side in sorted({*sides, whole})}
         self.whole = self._compiled[whole]
         for learner in self._compiled.values():
             accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")

@@ -3,7 +3,8 @@
 import shutil
 
 import model.lean  # noqa: F401 - before anything that imports Keras
-from model.devices import Device, computes_bfloat16, kernels
+from model.devices import Device
+from model.kernels import computes_bfloat16, described
 from model.training.backup import Backup
 from model.training.batches import Labelled
 from model.training.guard import TrainingError
@@ -61,7 +62,7 @@ def _train(params: Params, train: Labelled, validation: Labelled, device: Device
 def _say_how(device: Device, how: Train, train: Labelled, backup: Backup) -> None:
     say(f"device: {device}")
     if device.kind == "cpu":
-        say(kernels())
+        say(described())
     if how.vote_weight and train.votes is None:
         say("no crowd votes in the data: there is nothing to learn beside the labels (`--votes` of ingest brings them)")
     if how.mixed_precision and device.kind == "cpu":

@@ -8,7 +8,8 @@ import keras
 import pytest
 import tensorflow as tf
 
-from model.devices import DeviceError, computes_bfloat16, cores, set_up, what_is_missing
+from model.devices import DeviceError, cores, set_up, what_is_missing
+from model.kernels import computes_bfloat16
 from tests.conftest import ROOT
 
 
@@ -52,7 +53,7 @@ def test_a_gpu_that_is_asked_for_and_not_there_stops_with_what_is_missing(no_gpu
 
 @pytest.mark.parametrize("module", ["tasks.train.stage", "tasks.evaluate", "model.devices", "bench.throughput"])
 def test_onednn_is_on_whatever_is_imported_first_and_a_stage_takes_nothing_along_that_it_never_uses(module):
-    code = f"import sys, {module}, model.devices; print(model.devices.kernels(), 'with', *sys.modules)"
+    code = f"import sys, {module}, model.kernels; print(model.kernels.described(), 'with', *sys.modules)"
     environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
     environment["PATH"] = "/nowhere"  # where there is no grep, `model.importing.unheard` keeps nothing out
     done = subprocess.run(
@@ -93,13 +94,13 @@ def test_the_memory_of_a_step_serves_the_next_one():
 
 APART = """
 import sys
-import model.lean, model.devices
+import model.lean, model.devices, model.kernels
 import tensorflow as tf
 if sys.argv[2] == "late":
     tf.constant(1.0)
 model.devices.set_up("cpu", mixed_precision=False, deterministic=True, parts=int(sys.argv[1]))
 tf.constant(1.0)
-print(model.devices.kernels(), "threads", tf.config.threading.get_inter_op_parallelism_threads())
+print(model.kernels.described(), "threads", tf.config.threading.get_inter_op_parallelism_threads())
 """
 
 
@@ -137,6 +138,8 @@ with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     backup = Backup(Path("state.npz"))
     fit(network, data, data, fitting, backup=backup, devices=2)
     assert 0 <= macro_f1(network, data, shares=2) <= 1
+    network.compile(recipe.build(4))  # with an optimizer, as the backup holds one
+    network.optimizer.build(network.trainable_variables)
     assert [epoch.side for epoch in backup.load(network).history] == [32, 48]
 print("spread over", network.distribute_strategy.num_replicas_in_sync)
 """

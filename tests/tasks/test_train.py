@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import f1_score
 
 import model
-from model.devices import computes_bfloat16
+from model.kernels import computes_bfloat16
 from model.labels import LABELS
 from model.predicting import load_network, predict
 from tasks.common import paths

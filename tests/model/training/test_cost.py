@@ -28,6 +28,7 @@ def small_training(epochs, backup, watch=None):
     network = build("compact", filters=[4], kernel_sizes=[3])
     fitting = Fitting(Recipe("sgd", 0.1), epochs=epochs, batch_size=16, seed=0, augment=Augmentation())
     progress = fit(network, data, data, fitting, backup=backup, watch=watch or Watch())
+    network.compile(fitting.recipe.build(2 * epochs))  # with an optimizer, as a backup holds one
     return progress, network, time.perf_counter() - start
 
 
