@@ -20,10 +20,11 @@ def described() -> str:
     import tensorflow as tf  # noqa: PLC0415
 
     how = "on" if _onednn() else "off"
+    once = ", each batch normalization trains by one of them" if _onednn() else ""
     alone = tf.config.threading.get_intra_op_parallelism_threads() == 1
     apart = ", each core computes parts of a batch of its own" if alone else ""
     kept = ", freed memory is kept" if hasattr(ctypes.CDLL(None), "mallopt") else ""
-    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it){apart}{kept}"
+    return f"TensorFlow's oneDNN kernels are {how} (TF_ENABLE_ONEDNN_OPTS; on unless you set it){once}{apart}{kept}"
 
 
 def _onednn() -> bool:

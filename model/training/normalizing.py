@@ -20,12 +20,16 @@ def at_once(network: keras.Model) -> keras.Model:
     """
 
     def swapped(layer: keras.Layer) -> keras.Layer:
-        return _AtOnce(layer) if isinstance(layer, layers.BatchNormalization) else layer
+        return _AtOnce(layer) if _has_kernel(layer) else layer
 
-    if not any(isinstance(layer, layers.BatchNormalization) and normalizes_at_once(layer) for layer in network.layers):
+    if not any(map(_has_kernel, network.layers)):
         return network
     faces = keras.Input(network.input_shape[1:], dtype=network.input.dtype)
     return keras.models.clone_model(network, input_tensors=faces, clone_function=swapped)
+
+
+def _has_kernel(layer: keras.Layer) -> bool:
+    return isinstance(layer, layers.BatchNormalization) and normalizes_at_once(layer)
 
 
 class _AtOnce(layers.Layer):
@@ -37,7 +41,7 @@ class _AtOnce(layers.Layer):
 
     def call(self, x: keras.KerasTensor, training: bool | None = None, mask: None = None) -> keras.KerasTensor:
         own = self._own
-        if not training:
+        if not (training and own.trainable):
             return own(x, training=False)
         kept, new = own.momentum, 1 - own.momentum
         maps = x if len(x.shape) == 4 else x[:, None, None, :]  # the units after a dense layer
