@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tasks.common.params import Params
+from tasks.train.learning import DECISIVE
 from tests.conftest import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -75,6 +76,18 @@ def test_the_stages_and_their_parameters_are_those_of_the_typed_description():
     assert list(STAGES) == ["validate", "split", "train", "evaluate", "gate"]
     sections = {field.alias or name for name, field in Params.model_fields.items()}
     assert {name.partition(".")[0] for stage in STAGES.values() for name in stage["params"]} == sections
+
+
+INDIFFERENT = {"model/heap.py", "model/importing.py", "model/labels.py", "model/lean.py"}
+"""Of what a training imports, what changes nothing of the network that comes of it."""
+
+
+def test_what_a_training_computes_with_decides_its_fingerprint():
+    imports = {path.relative_to(ROOT) for path in closure("model.training.fitting") | closure("tasks.train.learning")}
+    ours = {str(path) for path in imports if path.parts[0] == "model"}
+    assert len(ours) > 15
+    undecided = {path for path in ours if not any(path == part or path.startswith(f"{part}/") for part in DECISIVE)}
+    assert undecided == INDIFFERENT
 
 
 def test_rooms_keep_to_themselves():

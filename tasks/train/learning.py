@@ -33,6 +33,7 @@ from tasks.common.tables import Faces, Split
 DECISIVE: Final = (
     "model/__init__.py",
     "model/devices.py",
+    "model/kernels.py",
     "model/networks",
     "model/training",
     "tasks/train/learning.py",
