@@ -78,7 +78,7 @@ def test_the_stages_and_their_parameters_are_those_of_the_typed_description():
     assert {name.partition(".")[0] for stage in STAGES.values() for name in stage["params"]} == sections
 
 
-INDIFFERENT = {"model/heap.py", "model/importing.py", "model/labels.py", "model/lean.py"}
+INDIFFERENT = {"model/heap.py", "model/labels.py"}
 """Of what a training imports, what changes nothing of the network that comes of it."""
 
 
