@@ -83,9 +83,8 @@ def _give_each_core_a_part() -> None:
         return
     import tensorflow as tf  # noqa: PLC0415
 
-    with contextlib.suppress(
-        RuntimeError
-    ):  # it computes already: the parts come one after another, as `described` says
+    # If it computes already, the parts come one after another, as `model.kernels.described` says.
+    with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(cores())
 

@@ -79,7 +79,7 @@ class Normalized(NamedTuple):
 def normalizes_at_once(layer: keras.Layer) -> bool:
     """Say whether `batch_normalized` computes what a layer of batch normalization does in training: on a CPU's oneDNN.
 
-    On GPUs, XLA makes one kernel of Keras's operations by itself.
+    GPUs are left to Keras: what it would change there was not measured.
     """
     if keras.backend.backend() != "tensorflow" or not _onednn():
         return False
