@@ -112,11 +112,12 @@ def close_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
     most one bit in at least one, so that only those are compared.
     """
     edges = np.linspace(0, 64, distance // 2 + 2).astype(int).tolist()
-    found = [np.empty((0, 2), np.int64)]
+    found = np.empty(0, np.int64)  # each pair as one number: many faces of one film make millions of them
     for low, high in itertools.pairwise(edges):
         band = hashes >> np.uint64(low) & np.uint64(2 ** (high - low) - 1)
         order = np.argsort(band, kind="stable")
         band = band[order]
+        news = [found]
         for flip in (0, *(2**bit for bit in range(high - low))):
             wanted = band ^ np.uint64(flip)
             start = np.searchsorted(band, wanted, "left")
@@ -127,8 +128,9 @@ def close_pairs(hashes: np.ndarray, distance: int) -> np.ndarray:
                 before = np.cumsum(count[part]) - count[part]
                 other = order[np.arange(len(one)) + np.repeat(start[part] - before, count[part])]
                 close = (one < other) & (np.bitwise_count(hashes[one] ^ hashes[other]) <= distance)
-                found.append(np.stack([one[close], other[close]], axis=1))
-    return np.unique(np.concatenate(found), axis=0)
+                news.append(one[close] * len(hashes) + other[close])
+        found = np.unique(np.concatenate(news))
+    return np.stack(np.divmod(found, max(len(hashes), 1)), axis=1)
 
 
 def _parts(count: np.ndarray) -> Iterator[slice]:

@@ -172,13 +172,13 @@ def _resample(random: np.random.Generator, counts: np.ndarray, resamples: int) -
 
 def _redraw(random: np.random.Generator, summary: Summary, resamples: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw the published accuracy and macro F1 anew: two arrays [resamples]."""
-    faces = summary.support.sum()
+    faces = int(summary.support.sum())
     hits = summary.recall * summary.support
     # Where nothing was found, precision is 0 and tells nothing of the wrong alarms; none are assumed.
     alarms = np.where(hits > 0, hits / np.where(summary.precision > 0, summary.precision, 1) - hits, 0)
     cells = np.concatenate([hits, summary.support - hits])
-    found, missed = np.split(_resample(random, cells, resamples), 2, axis=1)
-    wrong = random.binomial(int(faces), np.clip(alarms / faces, 0, 1), size=(resamples, _CLASSES))
+    found, missed = np.split(random.multinomial(faces, cells / cells.sum(), size=resamples), 2, axis=1)
+    wrong = random.binomial(faces, np.clip(alarms / faces, 0, 1), size=(resamples, _CLASSES))
     named = 2 * found + missed + wrong
     f1 = 2 * found / np.where(named == 0, 1, named)
     return found.sum(axis=1) / faces, f1.mean(axis=1)

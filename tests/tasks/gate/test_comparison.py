@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 from model.labels import LABELS
 from tasks.gate.baselines import figures
 from tasks.gate.checks import gains, harms
-from tasks.gate.comparison import Comparison, against_summary, holm, mcnemar, paired
+from tasks.gate.comparison import Comparison, Summary, _redraw, against_summary, holm, mcnemar, paired
 from tasks.gate.verdict import decide
 from tasks.scoring.scores import Bootstrap
 from tests.tasks.gate.making import gate, guesses, labels
@@ -86,6 +86,15 @@ def test_a_summary_varies_as_the_measurement_does() -> None:
     )
     spread = (perfect.macro_f1.high - perfect.macro_f1.low) / (2 * 1.96)
     assert spread == pytest.approx(np.std(again), rel=0.25)
+
+
+def test_a_summary_is_redrawn_with_all_of_its_faces() -> None:
+    # Seven faces, each found with 0.56: rounding leaves 6.999999999999998 of what was counted.
+    each = np.full(7, 0.56)
+    assert np.concatenate([each, 1 - each]).sum() < 7
+    summary = Summary(precision=each, recall=each, f1=each, support=np.ones(7, np.int64), accuracy=0.56, macro_f1=0.56)
+    accuracy, _ = _redraw(np.random.default_rng(8), summary, 20_000)
+    assert accuracy.mean() == pytest.approx(0.56, abs=0.01)
 
 
 def test_the_bootstrap_is_seeded() -> None:
