@@ -47,8 +47,8 @@ class Validate(Section):
     """Fewest faces that make a data set."""
     face_size: Positive
     """Side of a face in pixels, of one byte each."""
-    min_class_faces: Positive
-    """Fewest faces of each label in each Usage part that the data has."""
+    min_class_faces: Annotated[int, Field(ge=0)]
+    """Fewest faces of each label in each Usage part that the data has; 0 for data sets that lack a label."""
     pixel_mean: Range
     """Least and most brightness of a face, in grey levels."""
     pixel_std: Range

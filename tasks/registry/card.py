@@ -33,12 +33,19 @@ class Served:
     """What becomes of the network where it is served.
 
     Attributes:
-        accuracy: of the test faces, 0 to 1, each seen once, as it is.
+        accuracy: of the test faces, 0 to 1, each seen once, as it is, in float32.
+        quick_accuracy: the same in 8-bit integers; None where there is no such version.
         quick: what becomes of it in 8-bit integers, in a sentence.
     """
 
     accuracy: float
+    quick_accuracy: float | None
     quick: str
+
+    def __str__(self) -> str:
+        """Say how well it does."""
+        quick = "" if self.quick_accuracy is None else f" in float32, and {self.quick_accuracy:.3f} in 8-bit integers"
+        return f"Served, it sees a face once: so its accuracy on all test faces is {self.accuracy:.3f}{quick}."
 
 
 def model_card(
@@ -65,7 +72,7 @@ def model_card(
         _details(evaluation, setting.side, served.quick),
         _use(),
         _data(evaluation, provenance, setting.subsets),
-        _figures(evaluation, setting.views, served.accuracy),
+        _figures(evaluation, setting.views, served),
         _verdict(verdict),
         _limits(),
     ]
@@ -104,7 +111,7 @@ def _data(evaluation: Evaluation, provenance: Provenance, subsets: str) -> str:
     )
 
 
-def _figures(evaluation: Evaluation, views: str, served: float) -> str:
+def _figures(evaluation: Evaluation, views: str, served: Served) -> str:
     whole, clean = evaluation.whole, evaluation.without_leaks
     rows = [f"| {NAMES[name]} | {_estimate(whole, name)} | {_estimate(clean, name)} |" for name in HEADLINES]
     labels = [
@@ -120,8 +127,7 @@ def _figures(evaluation: Evaluation, views: str, served: float) -> str:
             *rows,
             "",
             "↓: lower is better. In brackets, the middle of bootstrap draws of the test faces; they don't cover what "
-            f"another training run would give. {views} Served, it sees a face once: so its accuracy is "
-            f"{served:.3f} on all test faces.",
+            f"another training run would give. {views} {served}",
             "",
             "| label | precision | recall | F1 | faces |",
             "| --- | --- | --- | --- | --- |",

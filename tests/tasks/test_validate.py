@@ -251,6 +251,14 @@ def test_a_part_that_the_data_lacks_is_not_missed():
     assert failed(outcomes(faces)) == set()
 
 
+def test_a_data_set_may_lack_a_label_where_the_parameters_say_so():
+    lenient = SMALL.model_copy(update={"validate_": SMALL.validate_.model_copy(update={"min_class_faces": 0})})
+    faces = some_faces()
+    faces = faces.take(faces.emotion != LABELS.index("disgust"))
+    assert "class_counts" in failed(outcomes(faces))
+    assert "class_counts" not in failed(outcomes(faces, lenient))
+
+
 def test_one_face_is_described():
     faces = Faces(np.zeros(1, np.int32), np.zeros(1, np.int8), np.array(["Training"], object), pictures(1))
     assert {"row_count", "class_counts"} <= failed(outcomes(faces))
