@@ -12,6 +12,10 @@ IN_TIME: Final = "tensorflow" not in sys.modules
 
 # Set before Keras or TensorFlow is imported anywhere: every module of this room passes through here first.
 os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
+# Nor does ~/.keras/keras.json decide what a network is (channels_first, say), or what was set to cut a trial short.
+os.environ["KERAS_HOME"] = os.devnull
+for _cut in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
+    os.environ.pop(_cut, None)
 # Its C++ side logs errors that are none; what fails raises a Python exception all the same.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow leaves oneDNN off on CPUs without AVX-512, where it doubles the speed of convolutions.

@@ -22,6 +22,8 @@ SHELLS: Final = frozenset({"sh", "ash", "dash", "bash", "zsh", "ksh", "fish"})
 def exclusive(path: Path, what: str, patience: float = 10.0) -> Iterator[None]:
     """Hold a lock on `path` for the block; the system lets go of it when this process ends, however it ends.
 
+    The block may remove the file: whoever waits then locks the next one.
+
     Args:
         path: the lock's file, made where it is not there.
         what: what the holder does, for the sentence.
@@ -31,12 +33,17 @@ def exclusive(path: Path, what: str, patience: float = 10.0) -> Iterator[None]:
         UserError: another process still holds it.
     """
     make_parent(path)
-    with path.open("a+", encoding="ascii") as file:
-        _lock(file.fileno(), what, path, time.monotonic() + patience)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+    deadline = time.monotonic() + patience
+    while True:
+        with path.open("a+", encoding="ascii") as file:
+            _lock(file.fileno(), what, path, deadline)
+            if not _is_at(path, file.fileno()):
+                continue
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+            return
 
 
 def cores() -> list[int]:
@@ -66,6 +73,14 @@ def _end_after(process: "psutil.Process | None") -> None:
             time.sleep(0.5)
     finally:  # it may go between one question and the next
         os._exit(1)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Say whether a file still lies where it was opened; its holder may have removed it, and somebody made another."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _lock(descriptor: int, what: str, path: Path, deadline: float) -> None:

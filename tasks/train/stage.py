@@ -37,7 +37,7 @@ def run(params: Params) -> None:
         write_json(paths.TRAINING, summary(trained))
         write_json(paths.COST, trained.cost.known())
         shutil.rmtree(folder)
-    folder.with_suffix(".lock").unlink(missing_ok=True)  # the same training may have waited, and be done as well
+        folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _read(params: Params) -> tuple[dict[str, str], Labelled, Labelled]:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -69,3 +70,23 @@ def test_a_lock_is_refused_while_held_and_free_after_a_kill(tmp_path):
     holder.wait()
     with exclusive(lock, "this training", patience=0.3):
         assert lock.read_text() == str(os.getpid())
+
+
+def test_who_waited_for_a_lock_that_its_holder_removed_holds_the_next_one(tmp_path):
+    lock, held, done = tmp_path / "lock", threading.Event(), threading.Event()
+
+    def wait_for_it():
+        with exclusive(lock, "it"):
+            held.set()
+            done.wait(10)
+
+    waiting = threading.Thread(target=wait_for_it)
+    with exclusive(lock, "it"):
+        waiting.start()
+        time.sleep(0.5)  # so that it has opened the file that goes
+        lock.unlink()
+    assert held.wait(10)
+    with pytest.raises(UserError, match="it is still at work"), exclusive(lock, "it", patience=0.3):
+        pass
+    done.set()
+    waiting.join()
