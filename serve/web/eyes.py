@@ -1,6 +1,7 @@
 """The networks that look, by version, and a place for each look: few at a time, whoever asks."""
 
 import asyncio
+import logging
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -40,8 +41,8 @@ class Eyes:
         self._detector, self._min_face, self.metrics, self._float32 = detector, min_face, metrics, float32
         self._fixed = open_predictor(model) if model else None
         self._known: dict[str, Predictor] = {}
-        self._champion, self._asked = "", float("-inf")
-        self._lock = threading.Lock()
+        self._champion, self._asked, self._away = "", float("-inf"), False
+        self._asking, self._opening = threading.Lock(), threading.Lock()
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="look")
         self._own = threading.local()
         open_detector(detector, min_face)
@@ -49,13 +50,19 @@ class Eyes:
         """What looks where nobody asks for another; as it was at the start."""
 
     def versions(self) -> tuple[str, list[str]]:
-        """Return the champion's name, empty where there is none, and all versions that can be asked for."""
+        """Return the champion's name, empty where a file looks, and all versions that can be asked for.
+
+        While the registry is away, those are the ones that are open.
+        """
         if self._fixed:
             return "", [self._fixed.version]
-        store = registry()
-        found = champion_of(store)
-        names = {name.split("/")[1] for name in store.names("versions/") if name.endswith("/manifest.json")}
-        return found.version if found else "", sorted(names)
+        try:
+            store = registry()
+            found = champion_of(store)
+            names = {name.split("/")[1] for name in store.names("versions/") if name.endswith("/manifest.json")}
+        except (UserError, OSError):
+            found = None
+        return (found.version, sorted(names)) if found else (self._champion, sorted(self._known))
 
     def predictor(self, version: str | None) -> Predictor:
         """Return the network of a version, or the champion of now.
@@ -68,19 +75,43 @@ class Eyes:
             if version not in (None, self._fixed.version):
                 raise UnknownVersionError(f"version {version!r}: this server has {self._fixed.version} alone")
             return self._fixed
-        with self._lock:
-            version = version or self._champion_of_now()
-            if version not in self._known:
-                self._known[version] = champion(version=version, float32=self._float32)
-            return self._known[version]
+        return self._opened(version or self._champion_of_now())
+
+    def _opened(self, version: str) -> Predictor:
+        if version not in self._known:
+            with self._opening:  # so that none is opened twice; those that are known wait for nobody
+                if version not in self._known:
+                    self._known[version] = champion(version=version, float32=self._float32)
+        return self._known[version]
 
     def _champion_of_now(self) -> str:
-        if monotonic() - self._asked > FRESH:
-            found = champion_of(registry())
-            if found is None:
-                raise UserError("there is no champion yet; `make promote` makes one, or start with --model model.onnx")
-            self._champion, self._asked = found.version, monotonic()
+        """Return the champion; while one asks the registry, the others go on with the champion that is known."""
+        if monotonic() - self._asked <= FRESH or not self._asking.acquire(blocking=False):
+            return self._champion
+        try:
+            self._champion, self._away = self._told_by_registry(), False
+        except (UserError, OSError) as error:
+            if not self._champion:
+                raise
+            self._note_away(error)
+        finally:
+            self._asked = monotonic()
+            self._asking.release()
         return self._champion
+
+    def _told_by_registry(self) -> str:
+        found = champion_of(registry())
+        if found is None:
+            raise UserError("there is no champion yet; `make promote` makes one, or start with --model model.onnx")
+        return self._opened(found.version).version
+
+    def _note_away(self, error: Exception) -> None:
+        self.metrics.stale.inc()
+        if not self._away:  # once: a registry may be away for days
+            logging.getLogger(__name__).warning(
+                "%s goes on looking, the registry names no other: %s", self._champion, error
+            )
+        self._away = True
 
     async def look(
         self, content: bytes, kind: str, version: str | None, tracker: Tracker, time: float

@@ -13,6 +13,11 @@ class Metrics:
         self.refused = Counter("serve_refused_total", "Pictures and frames refused", registry=self.registry)
         self.dropped = Counter("serve_dropped_total", "Frames for which a newer one came first", registry=self.registry)
         self.corrections = Counter("serve_corrections_total", "Corrections kept", ["label"], registry=self.registry)
+        self.stale = Counter(
+            "serve_stale_total",
+            "Times the registry named no champion, and the last one known went on",
+            registry=self.registry,
+        )
         self.clients = Gauge("serve_clients", "WebSockets that are open", registry=self.registry)
         self.seconds = Histogram(
             "serve_look_seconds",
