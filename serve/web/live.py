@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import suppress
 from time import monotonic
+from typing import Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -12,6 +13,9 @@ from serve.web.answers import told
 from serve.web.eyes import Eyes
 from serve.web.limits import FRAME
 from tasks.common.errors import UserError
+
+GONE: Final = (WebSocketDisconnect, RuntimeError)
+"""What sending raises where the client has gone."""
 
 
 class Live:
@@ -28,16 +32,25 @@ class Live:
         self._tracker = Tracker()
 
     async def run(self) -> None:
-        """Serve until the client goes."""
+        """Serve until the client goes; what nobody foresaw ends the connection, so that the client may try another.
+
+        Raises:
+            Exception: that, for the server's log.
+        """
         self._eyes.metrics.clients.inc()
-        answering = asyncio.create_task(self._answer())
+        both = [asyncio.create_task(self._take()), asyncio.create_task(self._answer())]
         try:
-            await self._take()
+            ended, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._eyes.metrics.clients.dec()
-            answering.cancel()
-            with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                await answering
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+        faults = [fault for task in ended if (fault := task.exception())]
+        if faults:
+            with suppress(*GONE):
+                await self._socket.close(1011, "looking failed, the server's log says why")
+            raise faults[0]
 
     async def _take(self) -> None:
         number = 0
@@ -63,7 +76,11 @@ class Live:
             newest, self._newest = self._newest, None
             if newest is not None:
                 number, content = newest
-                await self._socket.send_text(json.dumps({"frame": number} | await self._look(content)))
+                said = json.dumps({"frame": number} | await self._look(content))
+                try:
+                    await self._socket.send_text(said)
+                except GONE:
+                    return
 
     async def _look(self, content: bytes) -> dict[str, object]:
         if len(content) > FRAME:

@@ -11,9 +11,11 @@ from pathlib import Path
 import cv2
 import httpx
 import numpy as np
+import onnx
 import psutil
 import pytest
 import websockets
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.serve.pages import serving
 from tests.tasks.ingest.stores import free_port
@@ -137,3 +139,43 @@ def test_what_is_no_http_and_what_stops_in_the_middle_are_let_go_of(address, por
     asyncio.run(knock())
     assert httpx.post(f"{address}/api/picture", content=photo).status_code == 200
     seen("let go of; the next request was answered")
+
+
+@pytest.fixture
+def failing(tmp_path):
+    """A network that can be loaded, and fails at each face: its pixels make no rows of 7."""
+    nodes = [
+        helper.make_node("Cast", ["faces"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["floats", "rows"], ["said"]),
+    ]
+    given = helper.make_tensor_value_info("faces", TensorProto.UINT8, [None, 48, 48])
+    said = helper.make_tensor_value_info("said", TensorProto.FLOAT, [None, 7])
+    rows = numpy_helper.from_array(np.array([-1, 7]), "rows")
+    graph = helper.make_graph(nodes, "failing", [given], [said], [rows])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "failing.onnx")
+    return tmp_path / "failing.onnx"
+
+
+@pytest.mark.fault("serve.web", "the network fails while it looks at a frame")
+def test_what_nobody_foresaw_ends_the_connection_and_stands_in_the_log(failing, portrait, tmp_path, seen):
+    async def talk(own):
+        async with websockets.connect(f"{own.replace('http', 'ws')}/live") as client:
+            await client.send(cv2.imencode(".jpg", np.zeros_like(portrait))[1].tobytes())
+            first = json.loads(await client.recv())
+            await client.send(cv2.imencode(".jpg", portrait)[1].tobytes())
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                await asyncio.wait_for(client.recv(), 30)
+            return first, closed.value.rcvd
+
+    with serving("--model", failing, log=tmp_path / "log") as own:
+        for _ in range(2):
+            first, close = asyncio.run(talk(own))
+            assert first["faces"] == []
+            assert (close.code, close.reason) == (1011, "looking failed, the server's log says why")
+        assert "serve_clients 0.0" in httpx.get(f"{own}/metrics").text
+    log = (tmp_path / "log").read_text()
+    assert log.count("Traceback") >= 2
+    assert "Reshape" in log
+    seen("the connection was closed with the reason, and the log had the cause; the next connection was answered")
