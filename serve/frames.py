@@ -33,7 +33,7 @@ class Frame:
     """A picture of a moving thing.
 
     Attributes:
-        number: from 0, those that were skipped counted.
+        number: from 0; of a video, those that were skipped counted.
         time: seconds since the first frame; of a camera, by the clock.
         picture: uint8 [h, w, 3], in OpenCV's order of colours.
     """
@@ -130,6 +130,22 @@ def without_secrets(source: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if mark else source
 
 
+class Pace:
+    """Lets so many frames a second through, on average, of those that come at times of their own."""
+
+    def __init__(self, most: float | None) -> None:
+        self._gap, self._due = 1 / most if most else 0.0, float("-inf")
+
+    def lets(self, now: float) -> bool:
+        """Say whether the frame that comes now, in seconds, is let through."""
+        if now < self._due:
+            return False
+        # From when it was due, not from now: else each frame that is late puts all later ones off. What was missed in a
+        # pause isn't made up for.
+        self._due = max(self._due + self._gap, now)
+        return True
+
+
 class Camera:
     """A camera by its index, or a stream by its address."""
 
@@ -154,20 +170,19 @@ class Camera:
         Raises:
             UserError: it gives none at all.
         """
-        start = time.monotonic()
-        number, due = 0, 0.0
+        pace, opened, first, number = Pace(most), time.monotonic(), 0.0, 0
         while True:
             got, picture = self._capture.read()
-            now = time.monotonic() - start
+            now = time.monotonic()
             if not got:
-                if number or now > WAIT:
+                if number or now - opened > WAIT:
                     break
                 time.sleep(0.01)
                 continue
-            if most and now < due:
+            if not pace.lets(now):
                 continue
-            due = now + (1 / most if most else 0)
-            yield Frame(number, now, picture)
+            first = first if number else now
+            yield Frame(number, now - first, picture)
             number += 1
         self._capture.release()
         if not number:
