@@ -1,12 +1,16 @@
 """What a camera sees: `python -m serve.camera [0 | rtsp://…] [--json seen.jsonl] [--out seen.mp4]`, until Ctrl-C."""
 
 import argparse
+from typing import Final
 
 from serve.frames import Camera
 from serve.options import add_looking, add_moving, check_outputs, watcher
 from serve.recording import record
 from tasks.common.console import progress, say
 from tasks.common.errors import UserError, command
+
+SMOOTH: Final = 60.0
+"""Frames a second of a film, at most: it keeps to the clock, and repeats a frame until the next one comes."""
 
 
 @command
@@ -22,7 +26,7 @@ def main() -> None:
     check_outputs([], [options.out, options.json, options.csv, options.timeline])
     camera, looking = Camera(options.source), watcher(options)
     with progress("looking", 0, "frames") as bar:
-        summary = record(camera.frames(options.max_fps), looking, options, options.max_fps, bar)
+        summary = record(camera.frames(options.max_fps), looking, options, min(options.max_fps, SMOOTH), bar)
     say(str(summary))
 
 

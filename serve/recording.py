@@ -1,7 +1,7 @@
 """Going through frames: look, draw, write, and say how far it is."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,20 +42,20 @@ def record(frames: Iterator[Frame], looking: Watcher, options: argparse.Namespac
         frames: in their order.
         looking: at each of them.
         options: `json`, `csv`, `out` and `timeline`, each a path or None.
-        rate: frames a second of the video that is written.
+        rate: frames a second of the video that is written, which keeps to the frames' times.
         bar: advanced by each frame.
     """
     timeline, faces_seen, count, labels = Timeline(), 0, 0, dict[str, int]()
     start = perf_counter()
     with ExitStack() as stack, suppress(KeyboardInterrupt):
         written = stack.enter_context(records(options.json, options.csv))
-        film = stack.enter_context(video_writer(options.out, rate)) if options.out else None
+        film = stack.enter_context(filming(options.out, rate)) if options.out else None
         for frame in frames:
             faces = looking.look(frame.picture, frame.time)
             written.write(frame.time, frame.number, faces, looking.predictor.version)
             timeline.add(frame.time, faces)
             if film:
-                film(draw(frame.picture, faces))
+                film.take(draw(frame.picture, faces), frame.time)
             for face in faces:
                 labels[face.label] = labels.get(face.label, 0) + 1
             faces_seen, count = faces_seen + len(faces), count + 1
@@ -66,29 +66,63 @@ def record(frames: Iterator[Frame], looking: Watcher, options: argparse.Namespac
     return Summary(count, faces_seen, count / taken, labels)
 
 
+class Film:
+    """Makes a video that lasts as long as what it shows, however unevenly that came.
+
+    A picture stays until the next one came; of several in the time of one, the first is shown.
+    """
+
+    def __init__(self, path: Path, part: Path, rate: float) -> None:
+        """Take the file's name, for errors, where it is written until it is whole, and its frames a second."""
+        self._path, self._part, self._rate = path, part, rate
+        self._writer: cv2.VideoWriter | None = None
+        self._start, self._last = 0.0, np.empty(0)
+        self.count = 0
+        """Frames that are written."""
+
+    def take(self, picture: np.ndarray, time: float) -> None:
+        """Take a picture, uint8 [h, w, 3], all of one size, and its time in seconds, later than the one before.
+
+        Raises:
+            UserError: OpenCV can't write such a video.
+        """
+        writer = self._opened(picture, time)
+        place = round((time - self._start) * self._rate)
+        while self.count < place:
+            writer.write(self._last)
+            self.count += 1
+        if self.count == place:
+            writer.write(picture)
+            self.count += 1
+        self._last = picture
+
+    def _opened(self, picture: np.ndarray, time: float) -> cv2.VideoWriter:
+        if self._writer is None:
+            size = picture.shape[1], picture.shape[0]
+            self._writer = cv2.VideoWriter(str(self._part), cv2.VideoWriter.fourcc(*"mp4v"), self._rate, size)
+            if not self._writer.isOpened():
+                raise UserError(f"{self._path}: OpenCV can't write such a video; name it .mp4")
+            self._start = time
+        return self._writer
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.release()
+
+
 @contextmanager
-def video_writer(path: Path, rate: float) -> Iterator[Callable[[np.ndarray], None]]:
-    """Give what takes pictures of one size, uint8 [h, w, 3], and makes a video of them; it is there at the end.
+def filming(path: Path, rate: float) -> Iterator[Film]:
+    """Make a video of so many frames a second, which keeps to the times of its pictures; it is there at the end.
 
     Raises:
         UserError: OpenCV can't write such a video.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.part{path.suffix or '.mp4'}")
-    writers: list[cv2.VideoWriter] = []
-
-    def take(picture: np.ndarray) -> None:
-        if not writers:
-            size = picture.shape[1], picture.shape[0]
-            writers.append(cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), rate, size))
-            if not writers[0].isOpened():
-                raise UserError(f"{path}: OpenCV can't write such a video; name it .mp4")
-        writers[0].write(picture)
-
+    made = Film(path, part, rate)
     try:
-        yield take
+        yield made
     finally:
-        for writer in writers:
-            writer.release()
+        made.close()
         if part.exists():
             part.replace(path)

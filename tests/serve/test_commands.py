@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from model.labels import LABELS
+from serve.recording import filming
 from tests.conftest import ROOT
 from tests.serve.conftest import FPS
 
@@ -188,7 +190,26 @@ def test_a_stream_that_does_not_come_is_said_without_its_password(network, tmp_p
     assert "hidden" not in said
 
 
-def test_a_stream_is_a_camera(network, film, tmp_path):
-    said = serve(tmp_path, "camera", film, "--model", network, "--json", "s.jsonl", "--max-fps", "1e9")
-    assert "60 frames at" in said
+def test_a_stream_is_a_camera_and_its_film_lasts_as_long_as_it_did(network, film, tmp_path):
+    words = ["--model", network, "--json", "s.jsonl", "--out", "seen.mp4", "--max-fps", "1e9"]
+    said = serve(tmp_path, "camera", film, *words)
+    told = re.search(r"60 frames at ([\d.]+) a second", said)
+    assert told
     assert {one["face"] for one in lines(tmp_path / "s.jsonl")} == {1}
+    seen = cv2.VideoCapture(str(tmp_path / "seen.mp4"))
+    lasts = seen.get(cv2.CAP_PROP_FRAME_COUNT) / seen.get(cv2.CAP_PROP_FPS)
+    assert lasts == pytest.approx(60 / float(told[1]), abs=0.3)
+
+
+def test_a_film_shows_each_picture_from_its_time_until_the_next_one_came(tmp_path):
+    times = [3.0, 3.12, 3.19, 3.2, 3.72, 4.5, 4.93]  # as if looking were slow at times
+    with filming(tmp_path / "film.mp4", 10) as made:
+        for index, time in enumerate(times):
+            made.take(np.full((48, 64, 3), 30 * index, np.uint8), time)
+    shown, video = [], cv2.VideoCapture(str(tmp_path / "film.mp4"))
+    while True:
+        got, picture = video.read()
+        if not got:
+            break
+        shown.append(round(float(picture.mean()) / 30))
+    assert shown == [0, 1, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 6]
