@@ -13,7 +13,7 @@ import numpy as np
 from serve.drawing import draw
 from serve.frames import Frame
 from serve.looking import Watcher
-from serve.records import records
+from serve.records import land, records
 from serve.timeline import Timeline
 from tasks.common.console import Bar
 from tasks.common.errors import UserError
@@ -36,7 +36,7 @@ class Summary:
 def record(frames: Iterator[Frame], looking: Watcher, options: argparse.Namespace, rate: float, bar: Bar) -> Summary:
     """Look at each frame, and write what the options ask for.
 
-    Whoever interrupts it with Ctrl-C keeps what was seen until then.
+    Whoever interrupts it with Ctrl-C keeps what was seen until then, and before the first frame what was there.
 
     Args:
         frames: in their order.
@@ -47,7 +47,7 @@ def record(frames: Iterator[Frame], looking: Watcher, options: argparse.Namespac
     """
     timeline, faces_seen, count, labels = Timeline(), 0, 0, dict[str, int]()
     start = perf_counter()
-    with ExitStack() as stack, suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
         written = stack.enter_context(records(options.json, options.csv))
         film = stack.enter_context(filming(options.out, rate)) if options.out else None
         for frame in frames:
@@ -61,7 +61,7 @@ def record(frames: Iterator[Frame], looking: Watcher, options: argparse.Namespac
             faces_seen, count = faces_seen + len(faces), count + 1
             bar.advance(1, f"{count / (perf_counter() - start):.1f} frames/s")
     taken = max(perf_counter() - start, 1e-9)
-    if options.timeline:
+    if options.timeline and count:
         timeline.draw(options.timeline)
     return Summary(count, faces_seen, count / taken, labels)
 
@@ -112,7 +112,7 @@ class Film:
 
 @contextmanager
 def filming(path: Path, rate: float) -> Iterator[Film]:
-    """Make a video of so many frames a second, which keeps to the times of its pictures; it is there at the end.
+    """Make a video of so many frames a second, which keeps to the times of its pictures; it is there once it has any.
 
     Raises:
         UserError: OpenCV can't write such a video.
@@ -124,5 +124,4 @@ def filming(path: Path, rate: float) -> Iterator[Film]:
         yield made
     finally:
         made.close()
-        if part.exists():
-            part.replace(path)
+        land(part, path, seen=made.count > 0)

@@ -4,15 +4,21 @@ import csv
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
+from contextlib import suppress
 
 import cv2
 import numpy as np
 import pytest
 
 from model.labels import LABELS
+from serve.detector import Box
+from serve.looking import Seen
 from serve.recording import filming
+from serve.records import records
+from tasks.common.errors import UserError
 from tests.conftest import ROOT
 from tests.serve.conftest import FPS
 
@@ -65,12 +71,13 @@ def test_each_picture_has_faces_of_its_own(network, picture, tmp_path):
 
 INTERRUPTED = """
 import os, signal, sys
+at = int(sys.argv.pop())
 from serve import video
 from serve.frames import Video
 frames = Video.frames
 def interrupted(self, every=1):
     for frame in frames(self, every):
-        if frame.number == 30:
+        if frame.number == at:
             os.kill(os.getpid(), signal.SIGINT)
         yield frame
 Video.frames = interrupted
@@ -78,15 +85,74 @@ video.main()
 """
 
 
-def test_ctrl_c_ends_a_video_with_what_was_seen_until_then(network, film, tmp_path):
-    words = [sys.executable, "-c", INTERRUPTED, film, "--model", network, "--json", "seen.jsonl"]
+def interrupted(folder, at, *words):
+    """Look at a video, with Ctrl-C at a frame."""
+    command = [sys.executable, "-c", INTERRUPTED, *map(str, words), str(at)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert ": 30 frames at " in done.stdout
+    return done.stdout
+
+
+def test_ctrl_c_ends_a_video_with_what_was_seen_until_then(network, film, tmp_path):
+    assert ": 30 frames at " in interrupted(tmp_path, 30, film, "--model", network, "--json", "seen.jsonl")
     seen = [told["frame"] for told in lines(tmp_path / "seen.jsonl")]
     assert seen
     assert set(seen) <= set(range(FPS, 30))
+
+
+def truncated(path):
+    """Write a video of which nothing is left but the head, which says that it has 60 frames."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), FPS, (64, 48))
+    for index in range(60):
+        writer.write(np.full((48, 64, 3), index * 4, np.uint8))
+    writer.release()
+    path.write_bytes(path.read_bytes().partition(b"movi")[0] + b"movi")
+
+
+@pytest.mark.fault("serve.video", "a video has no frame, or Ctrl-C is pressed before the first one")
+def test_a_run_that_has_seen_nothing_leaves_what_an_earlier_one_wrote(network, film, tmp_path, seen):
+    outputs = {"--json": "s.jsonl", "--csv": "s.csv", "--out": "s.mp4", "--timeline": "s.png"}
+    for name in (*outputs.values(), ".s.part.mp4"):  # that one is of a run that was killed
+        (tmp_path / name).write_bytes(b"of an earlier run")
+    words = ["--model", network, *(word for pair in outputs.items() for word in pair)]
+    truncated(tmp_path / "cut.avi")
+    said = serve(tmp_path, "video", "cut.avi", *words, code=1)
+    assert "cut.avi: not one frame can be read" in said
+    there = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "cut.avi"}
+    assert there == dict.fromkeys(outputs.values(), b"of an earlier run")
+    assert ": 0 frames at " in interrupted(tmp_path, 0, film, *words)
+    assert all((tmp_path / name).read_bytes() == content for name, content in there.items())
+    seen("what an earlier run had written stayed")
+
+
+def test_a_run_that_fails_midway_leaves_what_was_seen_until_then(tmp_path):
+    picture, paths = np.zeros((48, 64, 3), np.uint8), [tmp_path / name for name in ("s.jsonl", "s.csv", "s.mp4")]
+    for path in paths:
+        path.write_bytes(b"of an earlier run")
+    log, table, film = paths
+    with suppress(UserError), records(log, table) as written, filming(film, FPS) as made:
+        for index in range(3):
+            written.write(index / FPS, index, [], "v1")
+            made.take(picture, index / FPS)
+        raise UserError("the camera was pulled out")
+    assert (log.read_text(), table.read_text().split(",")[0]) == ("", "time")
+    assert cv2.VideoCapture(str(film)).get(cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
+def test_a_log_for_which_there_is_no_room_leaves_the_one_before_it_whole(tmp_path):
+    log = tmp_path / "s.jsonl"
+    log.write_text("of an earlier run\n")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    face = Seen(1, Box(0, 0, 9, 9), np.full(7, 1 / 7, np.float32), 100.0)
+    try:
+        with suppress(OSError), records(log, None) as written:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+            for index in range(1000):
+                written.write(index / FPS, index, [face], "v1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert log.read_text() == "of an earlier run\n"
 
 
 def test_a_video_s_face_is_seen_when_and_where_it_is(network, film, tmp_path):
