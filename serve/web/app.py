@@ -130,9 +130,13 @@ def _add_looking(app: FastAPI, eyes: Eyes, corrections: Corrections) -> None:
         openapi_extra=_PICTURE,
     )
     async def correct(request: Request, label: Label, left: Place, top: Place, width: Size, height: Size) -> KeptAnswer:
-        # Elsewhere: a large picture takes a while, in which the live pictures would wait.
-        decoded = await run_in_threadpool(decode_picture, await body(request), "picture", PIXELS)
-        kept = corrections.keep(decoded, Box(left, top, width, height), label)
+        content, box = await body(request), Box(left, top, width, height)
+
+        def keep() -> Path:
+            return corrections.keep(decode_picture(content, "picture", PIXELS), box, label)
+
+        # Elsewhere: large pictures and slow disks take a while, in which the live pictures would wait.
+        kept = await run_in_threadpool(keep)
         eyes.metrics.corrections.labels(label).inc()
         return KeptAnswer(kept=f"{label}/{kept.name}")
 

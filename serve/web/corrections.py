@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ class Corrections:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
+        self.turn = Lock()
+        """Had by the one that writes: of two labels at once, each would remove the other's file."""
 
     def keep(self, picture: np.ndarray, box: Box, label: str) -> Path:
         """Write a face, cut out of a picture, uint8 [h, w, 3], as a grey PNG.
@@ -35,9 +38,10 @@ class Corrections:
             )
         name = f"{sha256(np.ascontiguousarray(face).data).hexdigest()[:24]}.png"
         _, content = cv2.imencode(".png", face)
-        with replacing(self.folder / label / name) as beside:
-            beside.write_bytes(content.tobytes())
-        for other in LABELS:
-            if other != label:
-                (self.folder / other / name).unlink(missing_ok=True)
+        with self.turn:
+            with replacing(self.folder / label / name) as beside:
+                beside.write_bytes(content.tobytes())
+            for other in LABELS:
+                if other != label:
+                    (self.folder / other / name).unlink(missing_ok=True)
         return self.folder / label / name
