@@ -6,6 +6,7 @@ from typing import Final
 from serve.frames import Camera
 from serve.options import add_looking, add_moving, check_outputs, watcher
 from serve.recording import record
+from serve.timeline import check_chart
 from tasks.common.console import progress, say
 from tasks.common.errors import UserError, command
 
@@ -24,6 +25,7 @@ def main() -> None:
     if options.max_fps <= 0:
         raise UserError(f"--max-fps: found {options.max_fps}, expected more than 0")
     check_outputs([], [options.out, options.json, options.csv, options.timeline])
+    check_chart(options.timeline)
     camera, looking = Camera(options.source), watcher(options)
     with progress("looking", 0, "frames") as bar:
         summary = record(camera.frames(options.max_fps), looking, options, min(options.max_fps, SMOOTH), bar)

@@ -10,10 +10,29 @@ from matplotlib.figure import Figure
 from model.labels import LABELS
 from serve.drawing import COLOURS
 from serve.looking import Seen
+from tasks.common.errors import UserError
 from tasks.common.files import replacing
 
 BINS: Final = 400
 """Most columns of the chart."""
+
+KINDS: Final = ("png", "jpg", "jpeg", "webp", "tif", "tiff", "svg", "pdf", "eps", "ps")
+"""Of images that the chart can be written as; the first where the file's name says none."""
+
+
+def check_chart(path: Path | None) -> None:
+    """Check that a chart can be written under such a name, before the hours that it is to tell of.
+
+    Raises:
+        UserError: that is not so.
+    """
+    if path is not None and kind_of(path) not in KINDS:
+        raise UserError(f"{path}: a chart can't be written as {path.suffix}; expected {', '.join(KINDS)}, name it .png")
+
+
+def kind_of(path: Path) -> str:
+    """Return the kind of image that a file's name says."""
+    return path.suffix.lstrip(".").lower() or KINDS[0]
 
 
 @dataclass
@@ -56,4 +75,4 @@ class Timeline:
         axes.set(ylim=(0, 1), xlabel="seconds", ylabel="probability, mean of all faces")
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
         with replacing(path) as beside:
-            drawing.savefig(beside, dpi=150, format=path.suffix.lstrip(".").lower() or "png")
+            drawing.savefig(beside, dpi=150, format=kind_of(path))

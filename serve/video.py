@@ -6,6 +6,7 @@ from pathlib import Path
 from serve.frames import Video
 from serve.options import add_looking, add_moving, check_outputs, watcher
 from serve.recording import record
+from serve.timeline import check_chart
 from tasks.common.console import progress, say
 from tasks.common.errors import UserError, command
 
@@ -21,6 +22,7 @@ def main() -> None:
     if options.every < 1:
         raise UserError(f"--every: found {options.every}, expected 1 or more")
     check_outputs([options.file], [options.out, options.json, options.csv, options.timeline])
+    check_chart(options.timeline)
     video, looking = Video(options.file), watcher(options)
     with progress(f"looking at {options.file.name}", video.count // options.every, "frames") as bar:
         summary = record(video.frames(options.every), looking, options, video.rate / options.every, bar)

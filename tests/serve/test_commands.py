@@ -208,6 +208,8 @@ def test_a_video_that_is_cut_short_is_seen_as_far_as_it_goes_and_that_is_said(ne
         ("video", ["broken.mp4", "--out", "fifo"], "fifo: is a folder or a device, expected a file to be written"),
         ("video", ["broken.mp4", "--out", "/proc/x/seen.mp4"], "/proc/x/seen.mp4: can't be written ("),
         ("camera", ["--timeline", "broken.mp4/t.png"], "broken.mp4/t.png: can't be written (broken.mp4 is no folder)"),
+        ("camera", ["--timeline", "t.xyz"], "t.xyz: a chart can't be written as .xyz; expected png, jpg,"),
+        ("video", ["broken.mp4", "--timeline", "t.xyz"], "t.xyz: a chart can't be written as .xyz; expected png, jpg,"),
         ("web", ["--corrections", "broken.mp4"], "broken.mp4: can't be written (broken.mp4 is no folder)"),
         ("web", ["--corrections", "/proc/x"], "/proc/x: can't be written ("),
         ("image", ["broken.png"], "broken.png: not a picture, or a damaged one; expected jpg, png, bmp or webp"),

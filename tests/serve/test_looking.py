@@ -10,6 +10,7 @@ from serve.detector import Box, Haar, open_detector
 from serve.drawing import draw
 from serve.looking import Seen, Watcher
 from serve.predictor import open_predictor
+from serve.timeline import KINDS, Timeline, check_chart
 from serve.tracking import Tracker
 from tasks.common.errors import UserError
 
@@ -89,6 +90,16 @@ def test_whatever_is_drawn_stays_on_a_picture_of_its_own(box):
     assert drawn.shape == picture.shape
     assert (picture == 200).all()
     assert (drawn != 200).any()
+
+
+@pytest.mark.parametrize("name", [*(f"t.{kind}" for kind in KINDS), "T.PNG", "t"])
+def test_a_chart_can_be_written_as_each_kind_that_is_allowed(tmp_path, name):
+    timeline = Timeline()
+    for time in (0.0, 0.1, 0.2):
+        timeline.add(time, [Seen(1, Box(0, 0, 40, 40), SURE["happy"], 100.0)])
+    check_chart(tmp_path / name)
+    timeline.draw(tmp_path / name)
+    assert (tmp_path / name).stat().st_size > 1000
 
 
 def test_detectors_that_are_none_are_refused(tmp_path):
