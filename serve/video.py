@@ -1,6 +1,7 @@
 """What is seen in a video: `python -m serve.video FILE [--out seen.mp4] [--json seen.jsonl] [--timeline seen.png]`."""
 
 import argparse
+import math
 from pathlib import Path
 
 from serve.frames import Video
@@ -24,7 +25,7 @@ def main() -> None:
     check_outputs([options.file], [options.out, options.json, options.csv, options.timeline])
     check_chart(options.timeline)
     video, looking = Video(options.file), watcher(options)
-    with progress(f"looking at {options.file.name}", video.count // options.every, "frames") as bar:
+    with progress(f"looking at {options.file.name}", math.ceil(video.count / options.every), "frames") as bar:
         summary = record(video.frames(options.every), looking, options, video.rate / options.every, bar)
     say(f"{options.file}: {summary}")
     if video.read is not None and video.count > video.read:

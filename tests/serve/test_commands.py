@@ -176,9 +176,10 @@ def test_a_video_s_face_is_seen_when_and_where_it_is(network, film, tmp_path):
 
 
 def test_every_nth_frame_has_its_own_time(network, film, tmp_path):
-    serve(tmp_path, "video", film, "--model", network, "--json", "s.jsonl", "--every", "5")
+    said = serve(tmp_path, "video", film, "--model", network, "--json", "s.jsonl", "--every", "7")
+    assert "looking at film.mp4: 9/9 frames" in said
     told = lines(tmp_path / "s.jsonl")
-    assert {one["frame"] % 5 for one in told} == {0}
+    assert {one["frame"] % 7 for one in told} == {0}
     assert all(one["time"] == pytest.approx(one["frame"] / FPS, abs=0.001) for one in told)
 
 
