@@ -141,6 +141,34 @@ def test_a_correction_is_kept_by_button_and_by_key(page, address, picture):
     expect(page.locator("#kept")).to_have_text(re.compile(r"kept as happy/\w+\.png"))
 
 
+def test_a_key_that_is_held_or_is_the_browser_s_own_corrects_nothing(page, address, picture):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/corrections" in request.url else None)
+    page.goto(address)
+    expect(page.locator("#status")).to_have_text("connected")
+    page.locator("#file").set_input_files(picture)
+    expect(page.locator(".face")).to_have_count(1, timeout=20_000)
+    page.locator("h1").click()
+    for key in ("Alt+1", "Control+2", "Meta+3"):
+        page.keyboard.press(key)
+    for _ in range(3):  # without a release in between, all but the first are repeats
+        page.keyboard.down("4")
+    page.keyboard.up("4")
+    expect(page.locator("#kept")).to_have_text(re.compile(r"kept as happy/\w+\.png"))
+    assert [parse_qs(urlsplit(url).query)["label"] for url in asked] == [["happy"]]
+
+
+def test_of_a_picture_the_time_is_told_that_its_answer_took(page, address, picture):
+    page.goto(address)
+    expect(page.locator("#status")).to_have_text("connected")
+    page.wait_for_timeout(3000)  # in which nothing is sent
+    before = page.evaluate("performance.now()")
+    page.locator("#file").set_input_files(picture)
+    expect(page.locator("#status")).to_have_text(re.compile(r"1 face · \d+ ms"), timeout=20_000)
+    (took,) = re.findall(r"(\d+) ms", page.locator("#status").inner_text())
+    assert 0 < int(took) <= page.evaluate("performance.now()") - before
+
+
 def cut(frame: bytes, box: Box) -> np.ndarray:
     """Return a face of a frame that the page sent, uint8 [h, w]."""
     picture = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR)

@@ -219,6 +219,7 @@ async function open(file) {
 
 async function lookAt(file) {
   const own = current = { kind: "picture", file };
+  lastSent = performance.now();
   const version = $("version").value ? `?version=${encodeURIComponent($("version").value)}` : "";
   const told = await ask(`api/picture${version}`, file, { "Content-Type": file.type || "image/png" });
   await picture.decode().catch(() => {});
@@ -275,6 +276,7 @@ async function begin() {
   };
   addEventListener("resize", drawOverlay);
   addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return; // the browser's own keys, or one held
     const label = LABELS[Number(event.key) - 1];
     if (!$("correct").hidden && label && !event.target.closest("select, input")) correct(label);
   });
