@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.labels import LABELS
-from serve.drift import LOOK, MOVED, Population, drift, read_log, seen, stability
+from serve.drift import FEWEST, LOOK, MOVED, Population, drift, read_log, seen, stability
+from serve.records import records
 from tasks.common import paths
 from tasks.common.tables import Faces, Predictions, write_faces, write_predictions
 from tests.conftest import ROOT
@@ -43,6 +44,13 @@ def test_the_same_people_have_not_moved_and_other_light_is_told():
     assert dark["brightness"] > LOOK > MOVED > dark["labels"]
     glad = drift(people(3000), people(1000, seed=1, happy=0.9))
     assert glad["labels"] > LOOK > MOVED > glad["brightness"]
+
+
+def test_the_fewest_faces_that_are_compared_are_so_many_that_chance_moves_nothing():
+    before = people(3589, seed=1000)
+    highest = np.array([max(drift(before, people(FEWEST, seed)).values()) for seed in range(100)])
+    assert (highest < LOOK).sum() >= 95
+    assert (highest < MOVED).sum() >= 80
 
 
 def written(path, n, grey, frames=3, version="model.onnx"):
@@ -110,7 +118,19 @@ def test_the_command_says_when_it_is_time_to_look(tmp_path):
     assert "model.onnx, 200 faces: time to look at brightness" in said
     assert "v2, 200 faces: time to look at labels and confidence" in said
     written(tmp_path / "few.jsonl", 5, 100.0)
-    assert "model.onnx: 5 faces are too few to compare, expected 30" in command(tmp_path, "few.jsonl")[1]
+    assert "model.onnx: 5 faces are too few to compare, expected 200" in command(tmp_path, "few.jsonl")[1]
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     assert "other.csv: not what --json or --csv of serve wrote" in command(tmp_path, "other.csv")[1]
     assert "none.jsonl: No such file" in command(tmp_path, "none.jsonl")[1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_log_without_a_face_is_no_fault_beside_others_and_alone_is_said(tmp_path):
+    for kind, name in (("--json", "none.jsonl"), ("--csv", "none.csv")):
+        files = [tmp_path / name if kind == own else None for own in ("--json", "--csv")]
+        with records(*files) as log:
+            log.write(0.0, 0, [], "model.onnx")
+        code, said = command(tmp_path, name)
+        assert (code, said) == (1, f"error: {name}: no face in these logs; look for longer, or lower --min-face\n")
+    logs = [tmp_path / "none.jsonl", written(tmp_path / "some.jsonl", 5, 100.0), tmp_path / "none.csv"]
+    assert len(seen([read_log(path) for path in logs])["model.onnx"]) == 5
