@@ -36,9 +36,16 @@ class Box(NamedTuple):
         return both / (self.width * self.height + other.width * other.height - both)
 
     def cut(self, grey: np.ndarray) -> np.ndarray:
-        """Return what of a grey picture, uint8 [h, w], is in the box."""
-        top, left = max(self.top, 0), max(self.left, 0)
-        return grey[top : max(self.top + self.height, 0), left : max(self.left + self.width, 0)]
+        """Return what of a grey picture, [h, w], is in the box, [height, width]; of a box that is off it, nothing.
+
+        Beyond the rim, the picture's edge is repeated: cut there, a face would be stretched by whoever makes it square.
+        """
+        height, width = grey.shape
+        if not self.overlap(Box(0, 0, width, height)):
+            return grey[:0, :0]
+        rows = np.arange(self.top, self.top + self.height).clip(0, height - 1)
+        columns = np.arange(self.left, self.left + self.width).clip(0, width - 1)
+        return grey[np.ix_(rows, columns)]
 
 
 class Detector(Protocol):

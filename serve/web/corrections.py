@@ -31,11 +31,12 @@ class Corrections:
             raise UserError("corrections are not kept here; start the page with --corrections FOLDER")
         if label not in LABELS:
             raise UserError(f"label: found {label!r}, expected {', '.join(LABELS)}")
-        face = box.cut(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+        height, width = picture.shape[:2]
+        # It may reach over the rim, as far as faces do: what is cut is as large as the box, however small the picture.
+        fits = box.width <= 2 * width and box.height <= 2 * height
+        face = box.cut(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)) if fits else np.empty(0)
         if not face.size:
-            raise UserError(
-                f"box: found {tuple(box)} on {picture.shape[1]}x{picture.shape[0]} pixels, expected one inside"
-            )
+            raise UserError(f"box: found {tuple(box)} on {width}x{height} pixels, expected one inside")
         name = f"{sha256(np.ascontiguousarray(face).data).hexdigest()[:24]}.png"
         _, content = cv2.imencode(".png", face)
         with self.turn:

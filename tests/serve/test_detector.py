@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from serve.detector import Box, Haar, open_detector
@@ -58,6 +60,26 @@ def test_a_network_with_yunet_s_outputs_finds_squares_around_its_boxes_the_large
     found = open_detector(str(whites), 48).find(picture)
     assert sorted(found) == [Box(64, 32, 96, 96), Box(224, 160, 96, 96)]
     assert open_detector(str(whites), 97).find(picture) == []
+
+
+@pytest.mark.parametrize(("left", "top"), [(0, 128), (288, 128), (128, 0), (0, 0)])
+def test_a_face_at_the_rim_is_cut_as_the_square_that_was_found_and_not_stretched(whites, left, top):
+    picture = np.random.default_rng(0).integers(0, 100, (320, 320, 3), dtype=np.uint8)
+    picture[top : top + 32, left : left + 32] = 255
+    (box,) = open_detector(str(whites), 48).find(picture)
+    assert box == (left - 32, top - 32, 96, 96)
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    np.testing.assert_array_equal(box.cut(grey), np.pad(grey, 32, mode="edge")[top : top + 96, left : left + 96])
+
+
+@given(st.builds(Box, *[st.integers(-70, 70)] * 2, *[st.integers(1, 80)] * 2))
+def test_what_is_cut_is_as_large_as_its_box_or_nothing_where_that_is_off_the_picture(box):
+    grey = np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8)
+    around = np.pad(grey, 150, mode="edge")
+    on = -box.width < box.left < 60 and -box.height < box.top < 40
+    top, left = box.top + 150, box.left + 150
+    expected = around[top : top + box.height, left : left + box.width] if on else grey[:0, :0]
+    np.testing.assert_array_equal(box.cut(grey), expected)
 
 
 def test_a_file_that_is_no_such_network_is_said_in_a_sentence(tmp_path, network):
