@@ -97,7 +97,6 @@ def main() -> None:
         sys.exit(
             f"{name}: PyTorch's has {counted(network):,} parameters, ours {int(expected):,}; they are not the same"
         )
-    torch.set_num_threads(torch.get_num_threads())
     layouts = {"first": torch.contiguous_format, "last": torch.channels_last}
     print(rate(network, int(batches), int(size), int(warm), layouts[layout]))
 

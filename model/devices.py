@@ -1,4 +1,7 @@
-"""The device that computes: chosen, set up, and described. It and `model.kernels` alone speak to TensorFlow itself."""
+"""The device that computes: chosen, set up, and described.
+
+With `model.kernels` and `model.inspecting.gradients`, the only module that calls the backend itself.
+"""
 
 import contextlib
 import ctypes
@@ -53,9 +56,9 @@ def set_up(
         mixed_precision: compute in half precision, weights in float32: on a GPU in float16 with loss scaling, on a CPU
             that has instructions for it in bfloat16. Other CPUs, which would be ten times slower, stay at float32.
         deterministic: use only kernels whose result is the same in each run, PyTorch where it has them.
-        parts: in how many parts each batch is computed, as `model.training.ghosts.in_parts` has it. Where there is one
-            for each core of a CPU, a core computes a part, and not all cores each operation, of which the small ones
-            keep most of them waiting. TensorFlow takes that once a process, before it computes anything.
+        parts: in how many parts each batch is computed (`model.training.ghosts.with_ghost_batches`). Where there is one
+            for each core of a CPU, each core computes a part of its own; else all cores share each operation, and most
+            of them wait in the small ones. TensorFlow takes that once a process, before it computes anything.
 
     Raises:
         DeviceError: `gpu` was asked for and none is found, or `cpu` and PyTorch would not keep to it.
@@ -73,7 +76,7 @@ def set_up(
     keras.mixed_precision.set_dtype_policy(_policy(gpus) if mixed_precision else "float32")
     if gpus:
         return Device("gpu", len(gpus), _gpu_name(gpus[0]), _spread(gpus))
-    if parts >= cores() > 1:
+    if parts >= core_count() > 1:
         _give_each_core_a_part()
     return Device("cpu", 1, _cpu_name())
 
@@ -86,10 +89,10 @@ def _give_each_core_a_part() -> None:
     # If it computes already, the parts come one after another, as `model.kernels.described` says.
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(cores())
+        tf.config.threading.set_inter_op_parallelism_threads(core_count())
 
 
-def cores() -> int:
+def core_count() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -241,4 +244,4 @@ def _cpu_name() -> str:
         model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):  # not Linux, or a processor that says no name there
         model = platform.processor() or platform.machine()
-    return f"{model}, {cores()} {'core' if cores() == 1 else 'cores'}"
+    return f"{model}, {core_count()} {'core' if core_count() == 1 else 'cores'}"

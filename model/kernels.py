@@ -12,7 +12,7 @@ import model
 
 
 def described() -> str:
-    """Say what a CPU computes with, and what of it was set by itself: TensorFlow leaves it off on many CPUs."""
+    """Describe which kernels a CPU computes with, and which settings were made here: TensorFlow leaves many off."""
     if keras.backend.backend() != "tensorflow":
         return f"{keras.backend.backend()}, as it comes"
     if not model.IN_TIME:
@@ -31,7 +31,7 @@ def _onednn() -> bool:
     return os.environ["TF_ENABLE_ONEDNN_OPTS"].lower() in ("1", "true")
 
 
-def sum_nothing(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+def skip_gradient_sum(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """Have an optimizer take the gradients as they are where one device makes them all, and return it.
 
     On TensorFlow, Keras sums them over the devices even then. That sum defines a gradient of its own, which TensorFlow
@@ -76,8 +76,8 @@ class Normalized(NamedTuple):
     variance: keras.KerasTensor
 
 
-def normalizes_at_once(layer: keras.Layer) -> bool:
-    """Say whether `batch_normalized` computes what a layer of batch normalization does in training: on a CPU's oneDNN.
+def has_fused_batch_normalization(layer: keras.Layer) -> bool:
+    """Say whether `fused_batch_normalization` computes what a layer does in training: on a CPU, where oneDNN is on.
 
     GPUs are left to Keras: what it would change there was not measured.
     """
@@ -88,7 +88,7 @@ def normalizes_at_once(layer: keras.Layer) -> bool:
     return not tf.config.get_visible_devices("GPU") and layer.variable_dtype == "float32"
 
 
-def batch_normalized(
+def fused_batch_normalization(
     maps: keras.KerasTensor, scale: keras.Variable, offset: keras.Variable, epsilon: float
 ) -> Normalized:
     """Normalize each channel over a batch, scale and offset it, in one kernel where Keras asks for a dozen.

@@ -13,7 +13,7 @@ from tasks.common.provenance import read_provenance
 from tasks.common.reading import load_params
 from tasks.common.tables import Predictions, read_faces, read_predictions, read_split
 from tasks.gate.baselines import Record, figures, read_baselines, write_baseline
-from tasks.gate.fitting import Measured, choose, dataset, division, misfits
+from tasks.gate.matching import Measured, choose, dataset, division, mismatches
 from tasks.gate.verdict import Verdict, read_verdict
 from tasks.registry.champion import crown, publish
 from tasks.registry.places import head, now, registry, who
@@ -95,8 +95,8 @@ def check_still_holds(verdict: Verdict, measured: Measured) -> None:
     judged: dict[str, str] = {one.of: one.sha256 for one in verdict.hashes}
     if measured.data.fingerprint != judged.get("data"):
         raise UserError(f"{paths.FACES}: these are not the faces that {paths.VERDICT} speaks of; run `dvc repro`")
-    fitting = [one for one in read_baselines(paths.BASELINES) if not misfits(one, measured)]
-    now = choose(fitting) if fitting else None
+    matching = [one for one in read_baselines(paths.BASELINES) if not mismatches(one, measured)]
+    now = choose(matching) if matching else None
     name, digest = (now.record.name, now.sha256) if now else (None, None)
     if (name, digest) != (verdict.baseline_name, judged.get("baseline")):
         raise UserError(

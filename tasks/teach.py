@@ -1,8 +1,8 @@
 """Ask trained networks about every face, for the next one to learn from: `python -m tasks.teach MODEL.keras …`.
 
 What they say, averaged, is put beside each face in `data/faces.parquet`, and `train.teacher_share` mixes it into the
-targets of the training faces (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"). A network that
-learnt from faces which are to test the next one would let it know them: teach from the same split.
+targets of the training faces (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network"). If a
+teacher was trained on faces that are test faces here, they leak into training: use teachers of this same split.
 """
 
 import argparse

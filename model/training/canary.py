@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from model.kernels import sum_nothing
+from model.kernels import skip_gradient_sum
 from model.training.augmentation import resized
 from model.training.batches import Labelled, one_hot
 from model.training.guard import TrainingError
@@ -37,7 +37,7 @@ def prove_learning(network: keras.Model, data: Labelled, seed: int, objective: O
     """
     rows = _even(data.labels, np.random.default_rng(seed))
     faces, labels = resized(data.faces[rows], network.input_shape[1]), one_hot(data.labels[rows])
-    network.compile(sum_nothing(keras.optimizers.Adam(RATE)), objective.build(), metrics=["accuracy"])
+    network.compile(skip_gradient_sum(keras.optimizers.Adam(RATE)), objective.build(), metrics=["accuracy"])
     loss = accuracy = float("nan")
     for step in range(1, STEPS + 1):
         loss, accuracy = (float(value) for value in network.train_on_batch(faces, labels))

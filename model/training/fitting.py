@@ -10,18 +10,18 @@ from typing import Final, Literal
 import keras
 import numpy as np
 
-from model.kernels import sum_nothing
+from model.kernels import skip_gradient_sum
 from model.labels import LABELS
 from model.networks import at_side
 from model.training.augmentation import Augmentation
 from model.training.backup import Backup, BackupError, Epoch, Progress
 from model.training.batches import Batches, Labelled, label_weights
 from model.training.cost import Spent
-from model.training.ghosts import in_parts
+from model.training.ghosts import with_ghost_batches
 from model.training.growth import WHOLE, Growth
 from model.training.guard import QUIET, Guard, TrainingError, Watch, assign, diverged, values
 from model.training.losses import CROSSENTROPY, Objective
-from model.training.normalizing import at_once
+from model.training.normalizing import with_fused_normalization
 from model.training.optimizers import Recipe
 from model.training.voting import WithVotes, label_accuracy, with_votes
 
@@ -155,11 +155,14 @@ class _Learners:
     def __init__(self, network: keras.Model, fitting: Fitting, steps: int, parts: int) -> None:
         if fitting.steps_per_execution > 1 and keras.backend.backend() == "torch":
             raise TrainingError("PyTorch takes one batch a call: set train.steps_per_execution to 1")
-        optimizer, whole = sum_nothing(fitting.recipe.build(steps)), network.input_shape[1]
+        optimizer, whole = skip_gradient_sum(fitting.recipe.build(steps)), network.input_shape[1]
         if keras.config.dtype_policy().name == "mixed_float16":  # Keras would scale the loss of each size on its own
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         sides = {fitting.growth.side(epoch, fitting.epochs, whole) for epoch in range(fitting.epochs)}
-        self._compiled = {side: in_parts(at_once(sized(network, side)), parts) for side in sorted({*sides, whole})}
+        self._compiled = {
+            side: with_ghost_batches(with_fused_normalization(sized(network, side)), parts)
+            for side in sorted({*sides, whole})
+        }
         self.whole = self._compiled[whole]
         for learner in self._compiled.values():
             accuracy = keras.metrics.MeanMetricWrapper(label_accuracy, name="accuracy")

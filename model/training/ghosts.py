@@ -4,7 +4,7 @@ import keras
 from keras import layers, ops
 
 
-def in_parts(network: keras.Model, parts: int) -> keras.Model:
+def with_ghost_batches(network: keras.Model, parts: int) -> keras.Model:
     """Return the network, sharing its weights, such that it takes a batch in so many parts of equal size or nearly.
 
     Batch normalization then learns from the mean and variance of each part, a "ghost batch" (Hoffer et al. 2017, "Train

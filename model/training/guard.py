@@ -60,7 +60,7 @@ class Guard(keras.callbacks.Callback):
             self.raw = values(self.model.trainable_variables)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Give the weights arrays of their own: Keras put the average's there, and JAX deletes both at once."""
+        """Copy the averaged weights: Keras lets weights and averages share arrays, and JAX would free one twice."""
         if self._averaged:
             assign(self.model.trainable_variables, values(self.model.trainable_variables))
 

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import layers
 
-from model.kernels import batch_normalized, normalizes_at_once
+from model.kernels import fused_batch_normalization, has_fused_batch_normalization
 
 
-def at_once(network: keras.Model) -> keras.Model:
+def with_fused_normalization(network: keras.Model) -> keras.Model:
     """Return the network, sharing its weights, such that it trains with each batch normalization in one kernel.
 
     What it computes is the same but for rounding, in a third of the time or less: Keras makes a dozen operations of it,
@@ -20,7 +20,7 @@ def at_once(network: keras.Model) -> keras.Model:
     """
 
     def swapped(layer: keras.Layer) -> keras.Layer:
-        return _AtOnce(layer) if _has_kernel(layer) else layer
+        return _FusedBatchNormalization(layer) if _has_kernel(layer) else layer
 
     if not any(map(_has_kernel, network.layers)):
         return network
@@ -29,10 +29,10 @@ def at_once(network: keras.Model) -> keras.Model:
 
 
 def _has_kernel(layer: keras.Layer) -> bool:
-    return isinstance(layer, layers.BatchNormalization) and normalizes_at_once(layer)
+    return isinstance(layer, layers.BatchNormalization) and has_fused_batch_normalization(layer)
 
 
-class _AtOnce(layers.Layer):
+class _FusedBatchNormalization(layers.Layer):
     """A layer of batch normalization over the last axis, with its own weights, that trains by one kernel."""
 
     def __init__(self, normalization: layers.BatchNormalization) -> None:
@@ -45,7 +45,7 @@ class _AtOnce(layers.Layer):
             return own(x, training=False)
         kept, new = own.momentum, 1 - own.momentum
         maps = x if len(x.shape) == 4 else x[:, None, None, :]  # the units after a dense layer
-        normalized, mean, variance = batch_normalized(maps, own.gamma, own.beta, own.epsilon)
+        normalized, mean, variance = fused_batch_normalization(maps, own.gamma, own.beta, own.epsilon)
         own.moving_mean.assign(own.moving_mean * kept + mean * new)
         own.moving_variance.assign(own.moving_variance * kept + variance * new)
         return normalized if maps is x else normalized[:, 0, 0, :]

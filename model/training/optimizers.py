@@ -59,8 +59,8 @@ class Recipe:
         """Return the optimizer for a training of `steps` batches.
 
         Weight decay is decoupled (Loshchilov & Hutter 2019) and spares biases and batch normalization. With `ema`, the
-        optimizer holds the exponential moving average of the weights (Polyak & Juditsky 1992), which decays by that
-        much a step, and puts it in their place at the end of `fit`.
+        optimizer keeps an exponential moving average of the weights (Polyak & Juditsky 1992) with this decay per step,
+        and puts it in their place when `fit` ends.
         """
         rate = self._rate(steps)
         rest: dict[str, Any] = {"weight_decay": self.weight_decay or None}

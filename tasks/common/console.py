@@ -33,7 +33,7 @@ class Bar:
         self.done += steps
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, advance=steps, note=note)
-        elif time.monotonic() - self._said >= PLAIN_SECONDS or self.done == self.total:
+        elif steps and (time.monotonic() - self._said >= PLAIN_SECONDS or self.done == self.total):
             self._said = time.monotonic()
             say(" ".join(filter(None, [f"{self.what}: {self.done:,}/{self.total:,} {self.unit}", note])))
 

@@ -10,7 +10,7 @@ INTERRUPTED: Final = 130
 """The exit status of what Ctrl-C ended, as shells have it."""
 
 RIGHTS: Final = frozenset({errno.EACCES, errno.EPERM})
-"""What the system says where it is for others to read or write."""
+"""The system's errors of missing permission."""
 
 _ASK: Final = "see with `ls -ld` who may read and write there, get that right or work in another folder"
 REMEDIES: Final = {

@@ -21,7 +21,7 @@ Threshold = Literal[
     "leaked_faces",
     "class_drift",
 ]
-"""What a data set may miss and still be trained on, where `validate.critical` does not name it."""
+"""Checks that only warn, unless `validate.critical` names them."""
 
 
 def _in_order(ends: list[float]) -> list[float]:
@@ -131,10 +131,10 @@ class Train(Section):
     """Share of the epochs after which they are whole; in the last one they are so in any case (Tan & Le 2021)."""
     batch_size: Annotated[int, Field(ge=2)]
     ghost_batch: Annotated[int, Field(ge=2)] | None
-    """Fewest faces of a batch that are normalized together, by their own mean and variance (Hoffer et al. 2017): the
-    batch has as many even parts as that allows; null, or more than the batch has: one. An epoch's last batch, which has
-    fewer faces, has as many parts. A CPU's cores compute them side by side. Several GPUs normalize each its own in any
-    case."""
+    """Splits each batch into equal parts of at least so many faces; batch normalization uses each part's own mean and
+    variance (Hoffer et al. 2017). null, or more than a batch has: one part. An epoch's last batch, which has fewer
+    faces, has as many parts. On a CPU with as many cores, each computes one. Several GPUs normalize each its own share
+    in any case."""
     steps_per_execution: Positive
     """Batches in one call of the compiled step, as Keras has it: what is said and checked in between comes once a call.
     The weights are the same; on a GPU it spares time where a step takes a few milliseconds. PyTorch has 1 alone."""

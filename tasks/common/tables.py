@@ -220,7 +220,7 @@ def _write(path: Path, table: pa.Table) -> None:
 
 
 def _read(path: Path, needed: tuple[str, ...], remedy: str, *, without: str | None = None) -> dict[str, np.ndarray]:
-    """Read the columns of a file that has at least these, but for the one that it goes without."""
+    """Read all columns of a file but `without`; all of `needed` must be there."""
     with _refusing(path, remedy):
         found = pq.read_schema(path).names
         missing = [name for name in needed if name not in found]

@@ -18,8 +18,8 @@ from tasks.common.provenance import read_provenance
 from tasks.common.reading import load_params
 from tasks.common.tables import read_faces, read_predictions, read_split
 from tasks.gate.baselines import read_baselines
-from tasks.gate.fitting import division
 from tasks.gate.judging import Cost, Evidence, judge
+from tasks.gate.matching import division
 from tasks.gate.verdict import EXIT_STATUS, Hash, Outcome, Verdict, write_verdict
 
 _STYLES: Final[dict[Outcome, str]] = {"pass": "green", "fail": "red", "inconclusive": "yellow", "warning": "yellow"}

@@ -12,8 +12,8 @@ from tasks.common.tables import Faces, Predictions, Split
 from tasks.gate.baselines import Baseline, Division
 from tasks.gate.checks import Limit, ceiling, floor, gains, harms, leaked
 from tasks.gate.comparison import Comparison, against_summary, paired
-from tasks.gate.fitting import Measured, choose, dataset, misfits
 from tasks.gate.integrity import integrity
+from tasks.gate.matching import Measured, choose, dataset, mismatches
 from tasks.gate.ridge import decisions, fit_ridge
 from tasks.gate.verdict import SYNTHETIC, Check, Decision, Hash, Verdict, decide
 from tasks.scoring.scores import Bootstrap, calibration_error
@@ -58,14 +58,14 @@ def judge(evidence: Evidence, params: Gate, *, bins: int) -> Verdict:
         return _verdict(evidence, checks, "reject", None, [])
     checks += _alone(evidence, params, bins)
     measured = _measured(evidence)
-    faults = {baseline.record.name: misfits(baseline, measured) for baseline in evidence.baselines}
-    fitting = [baseline for baseline in evidence.baselines if not faults[baseline.record.name]]
-    if not fitting:
+    faults = {baseline.record.name: mismatches(baseline, measured) for baseline in evidence.baselines}
+    matching = [baseline for baseline in evidence.baselines if not faults[baseline.record.name]]
+    if not matching:
         return _verdict(evidence, checks, "not comparable", None, _no_fit(faults))
-    baseline = choose(fitting)
+    baseline = choose(matching)
     comparison = _compare(evidence.predictions, baseline, params)
     checks += gains(comparison, baseline.record.name, params) + harms(comparison.labels, params)
-    return _verdict(evidence, checks, decide(checks), baseline, _choice(fitting, baseline))
+    return _verdict(evidence, checks, decide(checks), baseline, _choice(matching, baseline))
 
 
 def _measured(evidence: Evidence) -> Measured:
@@ -143,12 +143,12 @@ def _no_fit(faults: Mapping[str, Sequence[str]]) -> list[str]:
     ]
 
 
-def _choice(fitting: Sequence[Baseline], chosen: Baseline) -> list[str]:
-    if len(fitting) == 1:
+def _choice(matching: Sequence[Baseline], chosen: Baseline) -> list[str]:
+    if len(matching) == 1:
         return []
-    names = ", ".join(baseline.record.name for baseline in fitting)
+    names = ", ".join(baseline.record.name for baseline in matching)
     return [
-        f"{len(fitting)} baselines fit ({names}): {chosen.record.name} is taken, for a baseline with predictions goes "
+        f"{len(matching)} baselines fit ({names}): {chosen.record.name} is taken, for a baseline with predictions goes "
         "before one without, and then the higher accuracy."
     ]
 

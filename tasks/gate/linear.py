@@ -21,7 +21,7 @@ from tasks.common.provenance import read_provenance
 from tasks.common.reading import load_params
 from tasks.common.tables import Faces, Predictions, Split, read_faces, read_split
 from tasks.gate.baselines import Record, figures, write_baseline
-from tasks.gate.fitting import dataset, division
+from tasks.gate.matching import dataset, division
 from tasks.gate.ridge import decisions, fit_ridge, sharpness
 
 

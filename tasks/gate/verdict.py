@@ -60,7 +60,7 @@ class Verdict(_Frozen):
 
 
 def decide(checks: Sequence[Check]) -> Decision:
-    """Return the verdict on a candidate that was compared with a fitting baseline."""
+    """Return the verdict on a candidate that was compared with a matching baseline."""
     outcomes = {check.outcome for check in checks}
     if "fail" in outcomes:
         return "reject"

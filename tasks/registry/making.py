@@ -16,7 +16,7 @@ from tasks.common.files import write_json, write_text
 from tasks.common.provenance import read_provenance
 from tasks.common.reading import load_params
 from tasks.common.tables import Faces, read_faces, read_split
-from tasks.gate.fitting import division
+from tasks.gate.matching import division
 from tasks.gate.verdict import read_verdict
 from tasks.registry.card import Served, Setting, model_card
 from tasks.registry.manifest import INT8, Manifest, list_files

@@ -19,7 +19,7 @@ from model.training.batches import Labelled
 from model.training.canary import prove_learning
 from model.training.cost import Cost, cost
 from model.training.fitting import Fitting, fit, macro_f1, sized
-from model.training.ghosts import in_parts
+from model.training.ghosts import with_ghost_batches
 from model.training.growth import Growth
 from model.training.guard import Watch
 from model.training.losses import Objective
@@ -191,7 +191,7 @@ def train_network(
         took = cost(device, done.spent, faces=len(train) * len(done.history))
         network = _at_full_precision(network, params.model, train)
         parts = fitting.parts(device.count)
-        val_macro_f1 = macro_f1(in_parts(network, parts), validation, max(device.count, parts))
+        val_macro_f1 = macro_f1(with_ghost_batches(network, parts), validation, max(device.count, parts))
         return Trained(with_probabilities(network), done, val_macro_f1, len(validation), took)
 
 

@@ -8,7 +8,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from model.devices import DeviceError, cores, set_up, what_is_missing
+from model.devices import DeviceError, core_count, set_up, what_is_missing
 from model.kernels import computes_bfloat16
 from tests.conftest import ROOT
 
@@ -104,17 +104,17 @@ print(model.kernels.described(), "threads", tf.config.threading.get_inter_op_par
 """
 
 
-@pytest.mark.skipif(cores() == 1, reason="a single core has no other to leave a part to")
+@pytest.mark.skipif(core_count() == 1, reason="a single core has no other to leave a part to")
 def test_cores_compute_parts_of_their_own_where_each_has_one_and_tensorflow_does_not_compute_yet():
     def said(parts, when):
         command = [sys.executable, "-c", APART, str(parts), when]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     apart = "each core computes parts of a batch of its own"
-    assert apart in said(cores(), "in time")
-    assert f"threads {cores()}" in said(cores(), "in time")
-    assert apart not in said(cores() - 1, "in time")
-    assert apart not in said(cores(), "late")
+    assert apart in said(core_count(), "in time")
+    assert f"threads {core_count()}" in said(core_count(), "in time")
+    assert apart not in said(core_count() - 1, "in time")
+    assert apart not in said(core_count(), "late")
 
 
 SPREAD = """

@@ -4,7 +4,7 @@ import pytest
 
 from model.networks import build
 from model.training.fitting import Fitting, fit
-from model.training.ghosts import in_parts
+from model.training.ghosts import with_ghost_batches
 from model.training.guard import TrainingError
 from model.training.optimizers import Recipe
 from tests.model.training.test_fitting import bars, cut_off, recipe, trained
@@ -31,7 +31,7 @@ def test_each_part_is_normalized_by_its_own_faces(network):
     kept = network.get_weights()
 
     network.set_weights(start)
-    np.testing.assert_allclose(said(in_parts(network, 4), faces, training=True), expected, atol=1e-5)
+    np.testing.assert_allclose(said(with_ghost_batches(network, 4), faces, training=True), expected, atol=1e-5)
     for found, one in zip(network.get_weights(), kept, strict=True):
         np.testing.assert_allclose(found, one, atol=1e-5)  # the moving averages too
 
@@ -42,7 +42,7 @@ def test_each_part_is_normalized_by_its_own_faces(network):
 @pytest.mark.parametrize("faces", [4, 5, 11])
 def test_a_trained_network_says_the_same_in_parts(network, faces):
     whole = said(network, drawn(faces), training=False)
-    np.testing.assert_allclose(said(in_parts(network, 4), drawn(faces), training=False), whole, atol=1e-5)
+    np.testing.assert_allclose(said(with_ghost_batches(network, 4), drawn(faces), training=False), whole, atol=1e-5)
 
 
 def test_a_step_follows_the_gradient_of_the_whole_batch(network):
@@ -59,7 +59,7 @@ def test_a_step_follows_the_gradient_of_the_whole_batch(network):
 
     before = [keras.ops.convert_to_numpy(variable).copy() for variable in network.trainable_variables]
     whole = stepped(network, 1)
-    for found, expected in zip(stepped(in_parts(network, 4), 4), whole, strict=True):
+    for found, expected in zip(stepped(with_ghost_batches(network, 4), 4), whole, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
     assert max(np.abs(one - other).max() for one, other in zip(whole, before, strict=True)) > 0.001
 

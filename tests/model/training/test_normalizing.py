@@ -12,7 +12,7 @@ from keras import layers
 
 from model.networks import NETWORKS, build
 from model.training.fitting import fit
-from model.training.normalizing import at_once
+from model.training.normalizing import with_fused_normalization
 from model.training.saving import save_network
 from model.training.voting import with_votes
 from tests.conftest import ROOT
@@ -45,8 +45,8 @@ def step(network, start, shown):
 
 
 def apart(network, shown):
-    """Return how far each figure of a step of `at_once` is from Keras's, as a share of the largest of its array."""
-    start, one = network.get_weights(), at_once(network)
+    """Return how far each figure of a step by one kernel is from Keras's, as a share of the largest of its array."""
+    start, one = network.get_weights(), with_fused_normalization(network)
     assert one is not network
     expected, found = step(network, start, shown), step(one, start, shown)
     moved = [np.abs(new - old).max() for new, old in zip(network.get_weights(), start, strict=True)]
@@ -67,14 +67,14 @@ def test_a_step_is_that_of_keras_but_for_rounding(network):
 def test_maps_and_units_are_normalized_in_either_precision(shape, dtype, within):
     x = keras.Input(shape)
     network = with_drawn_weights(keras.Model(x, layers.BatchNormalization(momentum=0.8, dtype=dtype)(x)))
-    assert at_once(network).output.dtype == network.output.dtype
+    assert with_fused_normalization(network).output.dtype == network.output.dtype
     shown = np.random.default_rng(0).normal(2.0, 3.0, (9, *shape)).astype("float32")
     assert max(apart(network, shown)) < within
 
 
 def test_it_shares_every_weight_in_the_same_order_and_says_the_same_untrained(network):
     voting = with_votes(network, 10)
-    one = at_once(voting)
+    one = with_fused_normalization(voting)
     assert list(map(id, one.variables)) == list(map(id, voting.variables))
     assert list(map(id, one.trainable_variables)) == list(map(id, voting.trainable_variables))
     faces = np.random.default_rng(1).integers(0, 256, (3, 48, 48), dtype=np.uint8)
@@ -90,7 +90,7 @@ def test_each_normalization_is_one_operation(network):
     faces = tf.zeros((2, 48, 48), tf.uint8)
     count = sum(isinstance(layer, layers.BatchNormalization) for layer in network.layers)
     assert count > 5
-    assert operations(at_once(network), faces)["FusedBatchNormV3"] == count
+    assert operations(with_fused_normalization(network), faces)["FusedBatchNormV3"] == count
     assert operations(network, faces)["FusedBatchNormV3"] == 0
 
 
@@ -105,9 +105,9 @@ def test_a_trained_network_is_saved_with_the_layers_of_keras(tmp_path):
 ELSEWHERE = """
 import model.lean, keras
 from model.networks import build
-from model.training.normalizing import at_once
+from model.training.normalizing import with_fused_normalization
 network = build("compact", filters=[4], kernel_sizes=[3])
-assert at_once(network) is network
+assert with_fused_normalization(network) is network
 """
 
 
@@ -121,4 +121,4 @@ def test_where_there_is_no_such_kernel_keras_computes(elsewhere):
 def test_double_precision_stays_with_keras():
     x = keras.Input((4,))
     network = keras.Model(x, layers.BatchNormalization(dtype="float64")(x))
-    assert at_once(network) is network
+    assert with_fused_normalization(network) is network

@@ -11,8 +11,8 @@ from tasks.common.provenance import Provenance
 from tasks.common.reading import load_params
 from tasks.common.tables import Faces, Predictions, Split
 from tasks.gate.baselines import Baseline, Record, figures
-from tasks.gate.fitting import dataset, division
 from tasks.gate.judging import Cost, Evidence
+from tasks.gate.matching import dataset, division
 
 ROOT = Path(__file__).parents[3]
 PARAMS = load_params(ROOT / "params.yaml")

@@ -10,7 +10,7 @@ from tasks.common.errors import UserError
 from tasks.common.provenance import Provenance
 from tasks.common.tables import Faces, Split
 from tasks.gate.baselines import Baseline, Record, figures, read_baselines, write_baseline
-from tasks.gate.fitting import Measured, choose, dataset, division, misfits
+from tasks.gate.matching import Measured, choose, dataset, division, mismatches
 from tests.tasks.gate.making import ROOT, baseline, guesses, labels, official, world
 
 # The capstone's own table: precision, recall, F1, support.
@@ -71,14 +71,16 @@ def test_the_published_averages_follow_from_the_table(capstone: Baseline) -> Non
 
 def test_capstone_fits_fer2013_on_its_split_alone(capstone: Baseline, real_faces: Faces) -> None:
     random = split_of(real_faces, (29_068, 3_230, 3_589))
-    assert misfits(capstone, measured(real_faces, random, strategy="random")) == ()
+    assert mismatches(capstone, measured(real_faces, random, strategy="random")) == ()
     touched = replace(real_faces, pixels=real_faces.pixels ^ (real_faces.row == 5)[:, None, None].astype(np.uint8))
-    assert misfits(capstone, measured(touched, random, strategy="random")) == ()
-    (fault,) = misfits(capstone, measured(real_faces, split_of(real_faces, (28_709, 3_589, 3_589))))
+    assert mismatches(capstone, measured(touched, random, strategy="random")) == ()
+    (fault,) = mismatches(capstone, measured(real_faces, split_of(real_faces, (28_709, 3_589, 3_589))))
     assert fault.endswith("this is the official one (set `split.strategy: random`)")
-    (fault,) = misfits(capstone, measured(real_faces, random, strategy="random", synthetic=True))
+    (fault,) = mismatches(capstone, measured(real_faces, random, strategy="random", synthetic=True))
     assert "35,887 real faces" in fault
-    (fault,) = misfits(capstone, measured(real_faces, split_of(real_faces, (29_000, 3_298, 3_589)), strategy="random"))
+    (fault,) = mismatches(
+        capstone, measured(real_faces, split_of(real_faces, (29_000, 3_298, 3_589)), strategy="random")
+    )
     assert "29,000 / 3,298 / 3,589" in fault
 
 
@@ -93,7 +95,7 @@ def small() -> tuple[Baseline, Measured]:
 
 def test_each_misfit_says_what_to_change() -> None:
     rival, ours = small()
-    assert misfits(rival, ours) == ()
+    assert mismatches(rival, ours) == ()
     data, split = ours.data, ours.split
     for changed, said in (
         (replace(ours, split=split.model_copy(update={"leaks": "group"})), "set `split.leaks: keep`"),
@@ -103,7 +105,7 @@ def test_each_misfit_says_what_to_change() -> None:
         (replace(ours, data=data.model_copy(update={"synthetic": True})), "180 drawn faces"),
         (replace(ours, row=ours.row[::-1]), "split.seed"),
     ):
-        (fault,) = misfits(rival, changed)
+        (fault,) = mismatches(rival, changed)
         assert said in fault
 
 

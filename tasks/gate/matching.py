@@ -1,4 +1,4 @@
-"""Which baseline fits: the one that was measured on the same faces and the same split."""
+"""Which baseline matches: the one that was measured on the same faces and the same split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,8 +46,8 @@ class Measured:
     label: np.ndarray
 
 
-def misfits(baseline: Baseline, measured: Measured) -> tuple[str, ...]:
-    """Say why a baseline does not fit, and what to change; an empty tuple means that it fits."""
+def mismatches(baseline: Baseline, measured: Measured) -> tuple[str, ...]:
+    """Say why a baseline does not match, and what to change; an empty tuple means that it matches."""
     theirs, ours = baseline.record, measured
     faults = []
     if (fault := _other_data(theirs.data, ours.data)) is not None:
@@ -89,6 +89,6 @@ def _same_faces(predictions: Predictions, measured: Measured) -> bool:
     return np.array_equal(predictions.row, measured.row) and np.array_equal(predictions.label, measured.label)
 
 
-def choose(fitting: Sequence[Baseline]) -> Baseline:
+def choose(matching: Sequence[Baseline]) -> Baseline:
     """Return the one to compare with: one with predictions if there is any, then that of the highest accuracy."""
-    return min(fitting, key=lambda b: (b.predictions is None, -b.record.figures.accuracy, b.record.name))
+    return min(matching, key=lambda b: (b.predictions is None, -b.record.figures.accuracy, b.record.name))
