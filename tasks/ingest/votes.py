@@ -17,7 +17,7 @@ import numpy as np
 from tasks.common.errors import UserError
 from tasks.common.files import sha256
 from tasks.common.provenance import Origin, VotesSource
-from tasks.common.tables import VOTES, Faces
+from tasks.common.tables import VOTED, VOTES, Faces
 from tasks.ingest.sets.crowd import majorities
 from tasks.ingest.source import Source
 from tasks.ingest.streams import open_stream
@@ -27,6 +27,11 @@ USAGE: Final = "Usage"
 IMAGE: Final = "Image name"
 _IMAGE: Final = re.compile(r"fer([0-9]{1,9})\.png")
 _COUNT: Final = re.compile("[0-9]{1,3}")
+
+ENOUGH: Final = 50
+"""Faces with votes from which on chance can't tell how often the crowd agrees with the labels."""
+AGREED: Final = 0.4
+"""Least share of them: of FER2013's faces the crowd's first choice is the label of 65 %, sorted by label of 18 %."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,8 @@ def join_votes(source: Source, path: Path, origin: Origin | None = None) -> tupl
         origin: the store that the file was fetched from.
 
     Raises:
-        UserError: the rows of the source aren't the challenge's, the file is no votes file, or its number of rows or
-            the Usage of one of them isn't the source's.
+        UserError: the rows of the source aren't the challenge's, the file is no votes file, its number of rows or
+            the Usage of one of them isn't the source's, or the votes speak of other faces.
     """
     if not source.challenge_order:
         raise UserError(
@@ -76,8 +81,22 @@ def join_votes(source: Source, path: Path, origin: Origin | None = None) -> tupl
             f"{path.name}, line {votes.line[row]} (row {row}): Usage is {votes.usage[row]!r}, expected "
             f"{faces.usage[differ[0]]!r} as in {source.name}; give the votes file of this source"
         )
-    told = VotesSource(source=path.name, sha256=sha256(path), origin=origin)
-    return replace(faces, votes=votes.counts[faces.row]), told
+    faces = replace(faces, votes=votes.counts[faces.row])
+    _check_agreement(faces, path.name, source.name)
+    return faces, VotesSource(source=path.name, sha256=sha256(path), origin=origin)
+
+
+def _check_agreement(faces: Faces, name: str, source: str) -> None:
+    """Refuse votes that seldom name the label: of a source that was sorted anew, number of rows and Usage may fit."""
+    votes = np.asarray(faces.votes)[:, VOTED]
+    voted = votes.any(axis=1)
+    first = votes[np.arange(len(votes)), faces.emotion] == votes.max(axis=1)  # or one of several
+    share = first[voted].mean() if voted.any() else 1
+    if np.count_nonzero(voted) >= ENOUGH and share < AGREED:
+        raise UserError(
+            f"{name}: its first choice is the label of {share:.1%} of the faces in {source}, expected about two "
+            f"thirds: the rows of {source} stand in another order than the challenge's; give it as it was published"
+        )
 
 
 def labelled_by_crowd(source: Source) -> Source:

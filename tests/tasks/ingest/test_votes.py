@@ -1,6 +1,7 @@
 """FER+'s crowd votes, joined by row."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from tasks.common.errors import UserError
 from tasks.common.files import sha256
-from tasks.common.tables import VOTES, Faces
+from tasks.common.tables import VOTED, VOTES, Faces
 from tasks.ingest.votes import join_votes
 
 from .helpers import csv_of, gz_of, images_of, read, some_faces, write_tree
@@ -80,6 +81,42 @@ def test_images_named_by_row_get_their_votes_and_others_cannot(tmp_path):
         UserError, match=r"^fer2013new.csv: can't be joined to other, whose order isn't the challenge's"
     ):
         join_votes(source, write(tmp_path))
+
+
+def crowd_of(faces: Faces, share: float) -> list[list[str]]:
+    """Return votes whose first choice is the label of a share of the faces."""
+    random = np.random.default_rng(4)
+    counts = random.integers(0, 4, (len(faces), len(VOTES)))
+    chosen = np.where(random.random(len(faces)) < share, faces.emotion, (faces.emotion + 3) % 7)
+    counts[np.arange(len(faces)), np.array(VOTED)[chosen]] = 6
+    counts[::9] = 0
+    return [[usage, "", *map(str, row)] for usage, row in zip(faces.usage, counts, strict=True)]
+
+
+def test_votes_of_other_faces_are_refused_by_what_they_say(tmp_path):
+    """As by a CSV that was sorted by label, whose number of rows and Usage are right."""
+    faces = some_faces(210)
+    votes = write(tmp_path, crowd_of(faces, 0.6))
+    assert np.asarray(join(tmp_path, votes, faces).votes).any()
+    by_label = faces.take(np.lexsort((faces.emotion, np.arange(len(faces)) * 3 // len(faces))))
+    by_label = replace(by_label, row=faces.row)
+    sentence = (
+        r"^fer2013new.csv: its first choice is the label of [12][0-9]\.[0-9]% of the faces in fer2013.csv, expected "
+        r"about two thirds: the rows of fer2013.csv stand in another order than the challenge's; "
+        r"give it as it was published$"
+    )
+    (tmp_path / "sorted").mkdir()
+    with pytest.raises(UserError, match=sentence):
+        join(tmp_path / "sorted", votes, by_label)
+    images, _ = read(write_tree(tmp_path / "fer2013.csv.images", images_of(by_label)), tmp_path / "work2")
+    with pytest.raises(UserError, match=r"its first choice is the label of .* another order"):
+        join_votes(images, votes)
+
+
+def test_few_votes_or_none_say_nothing_of_the_order(tmp_path):
+    faces = some_faces(210)
+    rows = [[*row[:2], *("0" if i > 40 else count for count in row[2:])] for i, row in enumerate(crowd_of(faces, 0))]
+    assert len(join(tmp_path, write(tmp_path, rows), faces)) == 210
 
 
 def changed(row: int, column: str, value: str) -> list[list[str]]:
