@@ -3,9 +3,7 @@
 import hashlib
 import io
 import os
-import struct
 import warnings
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from tasks.common import spill
 from tasks.common.console import progress
@@ -30,6 +28,16 @@ MAX_BYTES: Final = 100 << 20
 """Largest file of one image."""
 BATCH: Final = 256
 """Images that are read at once."""
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What brings a picture upright, by the orientation that its EXIF data names."""
 
 # Pillow warns above a limit of its own; ours is lower, and an error.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -121,14 +129,14 @@ def to_face(content: bytes, side: int = 48, box: tuple[int, int, int, int] | Non
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"found {image.width}x{image.height} pixels, expected at most {MAX_PIXELS:,} in all")
-            grey = _grey(ImageOps.exif_transpose(image))
+            grey = _decoded(image)
     except Image.DecompressionBombError as error:
         raise ValueError(f"found more pixels than the {MAX_PIXELS:,} that are accepted") from error
     except UnidentifiedImageError as error:
         raise ValueError("not an image; expected jpg, png, bmp, webp or tiff") from error
-    except (OSError, SyntaxError, EOFError, struct.error, zlib.error) as error:
+    except (ValueError, MemoryError):
+        raise
+    except Exception as error:  # Pillow raises what its formats raise
         raise ValueError(f"truncated or damaged image ({error})") from error
     return np.asarray(_fitted(_cut(grey, box) if box else grey, side))
 
@@ -155,6 +163,22 @@ def _cut(grey: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
     if right <= left or bottom <= top:
         raise ValueError(f"found a box of {box} on {grey.width}x{grey.height} pixels, expected one inside")
     return grey.crop((left, top, right, bottom))
+
+
+def _decoded(image: Image.Image) -> Image.Image:
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"found {image.width}x{image.height} pixels, expected at most {MAX_PIXELS:,} in all")
+    return _grey(_turned(image))
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF data says; Pillow's own way writes all of that anew, and fails where it is damaged."""
+    image.load()  # some formats have that data behind the pixels
+    try:
+        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # the pixels are whole all the same
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _grey(image: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import struct
 import tarfile
 import zipfile
 from collections.abc import Iterable
@@ -48,6 +49,12 @@ def png_of(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def wrong_exif(orientation: int = 6) -> bytes:
+    """Return EXIF data of which one tag is a text and should be a number, as some software writes it."""
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0) + struct.pack("<HHI4s", 0x011A, 2, 3, b"72\0\0")
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + struct.pack("<I", 0)
 
 
 def images_of(faces: Faces) -> dict[str, bytes]:

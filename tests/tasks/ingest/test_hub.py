@@ -1,5 +1,6 @@
 """Images in Parquet files, as the Hugging Face Hub has them."""
 
+import io
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from model.labels import LABELS
 from tasks.common import paths
@@ -15,7 +17,7 @@ from tasks.common.files import sha256
 from tasks.common.tables import Faces
 from tasks.ingest.__main__ import ingest
 
-from .helpers import png_of, read, some_faces, write_tree, zip_of
+from .helpers import png_of, read, some_faces, write_tree, wrong_exif, zip_of
 
 NAMES = ("neutral", "Happiness", "sad", "surprise", "fear", "disgust", "anger")
 """A set's own names, in its own order."""
@@ -118,6 +120,16 @@ def test_a_bad_row_is_named_or_left_out(tmp_path, changed, label, image, sentenc
     assert source.faces.row.tolist() == [row for row in range(12) if row != 5]
     assert (source.rows, len(source.faces), bad.left_out[0].where) == (12, 11, "row 5")
     np.testing.assert_array_equal(source.faces.pixels, np.delete(faces.pixels, 5, axis=0))
+
+
+def test_a_photograph_with_a_bad_tag_is_a_face_here_too(tmp_path):
+    faces = some_faces(12)
+    images = pictures(faces)
+    buffer = io.BytesIO()
+    Image.fromarray(faces.pixels[5]).save(buffer, "PNG", exif=wrong_exif(3))
+    images[5]["bytes"] = buffer.getvalue()
+    source, _ = read(written(tmp_path / "test.parquet", faces, images=images), tmp_path / "work")
+    np.testing.assert_array_equal(source.faces.pixels[5], np.rot90(faces.pixels[5], 2))
 
 
 def test_what_holds_no_images_or_is_damaged_is_refused_in_a_sentence(tmp_path):

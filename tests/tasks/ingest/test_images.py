@@ -15,7 +15,7 @@ from tasks.common.errors import UserError
 from tasks.ingest.images import to_face
 from tasks.ingest.layout import emotion_of, place
 
-from .helpers import assert_same, images_of, png_of, read, some_faces, write_tree
+from .helpers import assert_same, images_of, png_of, read, some_faces, write_tree, wrong_exif
 
 FACES = some_faces()
 FACE = FACES.pixels[0]
@@ -226,6 +226,21 @@ def test_a_photograph_is_turned_as_its_camera_says():
     np.testing.assert_array_equal(turned, np.rot90(FACE, -1))
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_one_bad_tag_in_its_exif_data_leaves_a_photograph_whole(kind, orientation):
+    photo, options = Image.fromarray(FACE).convert("RGB"), {"lossless": True} if kind == "WEBP" else {}
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turned = to_face(encoded(photo, kind, exif=exif, **options))
+    np.testing.assert_array_equal(to_face(encoded(photo, kind, exif=wrong_exif(orientation), **options)), turned)
+    assert (turned == to_face(encoded(photo, kind, **options))).all() == (orientation == 1)
+
+
+def test_exif_data_that_is_no_data_at_all_turns_nothing():
+    np.testing.assert_array_equal(to_face(encoded(Image.fromarray(FACE), "PNG", exif=b"Exif\0\0MM\0*rubbish")), FACE)
+
+
 def test_a_pipe_and_a_link_to_nowhere_are_bad_images(tmp_path):
     folder = write_tree(tmp_path / "fer", images_of(FACES))
     os.mkfifo(folder / "train/angry/pipe.png")
@@ -245,6 +260,8 @@ FILES = [
     encoded(PHOTO, "JPEG", exif=EXIF),
     encoded(PHOTO, "BMP"),
     encoded(PHOTO, "WEBP", exif=EXIF),
+    encoded(PHOTO, "TIFF", exif=EXIF),
+    *(encoded(PHOTO, kind, exif=wrong_exif()) for kind in ("PNG", "JPEG", "WEBP")),
 ]
 
 
