@@ -3,7 +3,7 @@
     data/train-00000-of-00001.parquet, data/test-00000-of-00001.parquet; or train/0000.parquet, test/0000.parquet
 
 A row has an image file's bytes, alone or beside its path, and a label: a name, a number that the file's own notes name,
-or one of FER2013's numbers.
+or one of FER2013's numbers. Its part stands in a column, or else in the names of file and folder.
 """
 
 import json
@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise, repeat
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -39,6 +40,7 @@ LAYOUT: Final = "images in Parquet"
 
 _IMAGES: Final = ("image", "img", "face", "img_bytes", "image_bytes", "bytes")
 _LABELS: Final = ("label", "labels", "emotion", "emotions", "expression", "class", "target")
+_USAGES: Final = ("usage", "split")
 _NOTES: Final = b"huggingface"
 
 
@@ -53,7 +55,9 @@ class _Table:
         image: the column with images.
         label: the column with labels.
         names: of the labels by number; None where the file names none.
-        usage: of all rows, by the names of file and folder.
+        part: the column with parts; None where there is none.
+        parts: names of these by number, as `names`.
+        usage: of all rows where no column says it, by the names of file and folder; None where those name no part.
     """
 
     path: str
@@ -62,7 +66,9 @@ class _Table:
     image: str
     label: str
     names: Sequence[str] | None
-    usage: str
+    part: str | None
+    parts: Sequence[str] | None
+    usage: str | None
 
     @property
     def rows(self) -> int:
@@ -82,17 +88,18 @@ def read_tables(files: Mapping[str, Path], name: str, bad: BadRows, side: int) -
         UserError: a file is damaged or has no images or labels, or there are more bad rows than `bad` allows.
     """
     tables = [_open(path, file, name) for path, file in files.items()]
+    _check_parts(tables, name)
     total = sum(table.rows for table in tables)
     faces = spill.empty((total, side, side))
     kept: list[tuple[int, int | None, str]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress(f"reading {name}", total, "images") as bar:
         read = ((table, row, one) for table in tables for row, one in enumerate(_read(table, side, pool)))
-        for at, (table, row, (emotion, face)) in enumerate(read):
+        for at, (table, row, (emotion, usage, face)) in enumerate(read):
             if isinstance(face, str):
                 bad.add(name, f"row {row}" if table.path == name else f"{table.path}, row {row}", face)
             else:
                 faces[len(kept)] = face
-                kept.append((at, emotion, table.usage))
+                kept.append((at, emotion, usage or USAGES[0]))
             bar.advance()
     return Source(
         name=name,
@@ -140,7 +147,9 @@ def _open(path: str, file: Path, name: str) -> _Table:
             f"{where}: found the columns {', '.join(schema.names)[:200]}, expected one of image files (as image) and "
             "one of labels (as label); make a CSV of it, or images in folders by label"
         )
-    return _Table(path, where, opened, image, label, _names(schema, label, where), _usage(path))
+    part = _column(schema, _USAGES, lambda _: True)
+    parts = _names(schema, part, where) if part else None
+    return _Table(path, where, opened, image, label, _names(schema, label, where), part, parts, _usage(path))
 
 
 def _column(schema: pa.Schema, names: Sequence[str], holds: Callable[[pa.DataType], bool]) -> str | None:
@@ -172,31 +181,58 @@ def _names(schema: pa.Schema, label: str, where: str) -> list[str] | None:
         raise UserError(f"{where}: its notes on {label} can't be read ({error}); fetch it again") from error
 
 
-def _usage(path: str) -> str:
-    """Return the part that a file's name begins with, or its folder has, or Training."""
+def _usage(path: str) -> str | None:
+    """Return the part that a file's name has, in two words or in one, or else its folder; None where they name none."""
     file = PurePosixPath(path)
-    words = [*re.split(r"[-_.]", file.stem), *reversed(file.parts[:-1])]
-    return next(filter(None, map(usage_of, words)), USAGES[0])
+    words = re.split(r"[-_.]", file.stem)
+    return next(filter(None, map(usage_of, [*map("".join, pairwise(words)), *words, *reversed(file.parts[:-1])])), None)
 
 
-def _read(table: _Table, side: int, pool: ThreadPoolExecutor) -> Iterator[tuple[int | None, np.ndarray | str]]:
-    """Yield each row's emotion and face, or, for the face, the reason why there is none."""
-    batches = table.file.iter_batches(BATCH, columns=[table.image, table.label])
+def _check_parts(tables: Sequence[_Table], name: str) -> None:
+    """Refuse files that name a part beside others that name none: those would be for training unseen."""
+    by_name = [table for table in tables if table.part is None]
+    inside = next((table for table in by_name if table.usage), None)
+    outside = next((table for table in by_name if not table.usage), None)
+    if inside and outside:
+        raise UserError(
+            f"{name}: {inside.path} is named by a part, {outside.path} by none; expected train, validation or test in "
+            "the names of all or none; rename them"
+        )
+
+
+_Row = tuple[int | None, str | None, np.ndarray | str]
+"""Emotion, Usage and face of a row; for the face, the reason why there is none."""
+
+
+def _read(table: _Table, side: int, pool: ThreadPoolExecutor) -> Iterator[_Row]:
+    columns = [table.image, table.label, *([table.part] if table.part else [])]
+    batches = table.file.iter_batches(BATCH, columns=columns)
     while True:
         with _whole(table.where):
             batch = next(batches, None)
             if batch is None:
                 return
-            images, labels = (batch.column(column).to_pylist() for column in (table.image, table.label))
+            images, labels, *parts = (batch.column(column).to_pylist() for column in columns)
         contents = [image["bytes"] if isinstance(image, dict) else image for image in images]
         faces = pool.map(partial(_face, side=side), contents)
-        for label, face in zip((_named(label, table.names) for label in labels), faces, strict=True):
-            emotion = emotion_of(label)
-            yield emotion, f"found the label {label!r}, expected {', '.join(LABELS)}" if emotion is None else face
+        for label, part, face in zip(labels, parts[0] if parts else repeat(None, len(labels)), faces, strict=True):
+            yield _row(table, label, part, face)
+
+
+def _row(table: _Table, label: int | str | None, part: int | str | None, face: np.ndarray | str) -> _Row:
+    named = _named(label, table.names)
+    emotion = emotion_of(named)
+    if emotion is None:
+        face = f"found the label {named!r}, expected {', '.join(LABELS)}"
+    if table.part is None:
+        return emotion, table.usage, face
+    said = _named(part, table.parts)
+    usage = usage_of(said)
+    return emotion, usage, face if usage else f"{table.part} is {said!r}, expected {', '.join(USAGES)}, or train, test"
 
 
 def _named(label: int | str | None, names: Sequence[str] | None) -> str:
-    """Return a label's name, or its number where none is known."""
+    """Return a label's or part's name, or its number where none is known."""
     if names is None or not isinstance(label, int):
         return str(label)
     return names[label] if 0 <= label < len(names) else f"number {label}"

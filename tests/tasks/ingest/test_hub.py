@@ -14,10 +14,10 @@ from model.labels import LABELS
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.files import sha256
-from tasks.common.tables import Faces
+from tasks.common.tables import USAGES, Faces
 from tasks.ingest.__main__ import ingest
 
-from .helpers import png_of, read, some_faces, write_tree, wrong_exif, zip_of
+from .helpers import assert_same, png_of, read, some_faces, write_tree, wrong_exif, zip_of
 
 NAMES = ("neutral", "Happiness", "sad", "surprise", "fear", "disgust", "anger")
 """A set's own names, in its own order."""
@@ -63,6 +63,50 @@ def test_a_set_of_the_hub_comes_with_its_own_labels_and_parts(tmp_path, where):
     archive.write_bytes(zip_of({path.relative_to(folder).as_posix(): path.read_bytes() for path in files}))
     packed, _ = read(archive, tmp_path / "again")
     assert packed.faces.fingerprint() == source.faces.fingerprint()
+
+
+@pytest.mark.parametrize("where", ["data/{}-00000-of-00001.parquet", "{}/0000.parquet", "fer2013_{}.parquet"])
+@pytest.mark.parametrize("names", [("train", "public_test", "private_test"), ("Training", "PublicTest", "PrivateTest")])
+def test_parts_in_the_challenges_own_words_are_told_apart(tmp_path, where, names):
+    faces, folder = some_faces(30), tmp_path / "fer"
+    for part, usage in zip(names, USAGES, strict=True):
+        written(folder / where.format(part), faces.take(np.flatnonzero(faces.usage == usage)))
+    source, _ = read(folder, tmp_path / "work")
+    assert pixels_by_usage(source.faces) == pixels_by_usage(faces)
+
+
+def test_a_part_of_an_unknown_name_beside_a_known_one_is_refused(tmp_path):
+    folder = tmp_path / "fer"
+    for part in ("train", "eval"):
+        written(folder / f"data/{part}-00000-of-00001.parquet", some_faces(9))
+    with pytest.raises(
+        UserError, match=r"^fer: data/train-00000-of-00001\.parquet is named by a part, data/eval-.* by none; expected"
+    ):
+        read(folder, tmp_path / "work")
+
+
+@pytest.mark.parametrize(("column", "names"), [("Usage", USAGES), ("split", ("train", "validation", "test"))])
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_column_of_parts_is_read(tmp_path, column, names, numbered):
+    faces = some_faces(30)
+    said = [USAGES.index(usage) if numbered else names[USAGES.index(usage)] for usage in faces.usage]
+    path = with_column(written(tmp_path / "train.parquet", faces), column, said, names if numbered else None)
+    source, _ = read(path, tmp_path / "work")
+    assert_same(source.faces, faces)
+    with_column(path, column, ["eval" if row == 4 else part for row, part in enumerate(map(str, said))])
+    with pytest.raises(UserError, match=rf"^train\.parquet, row .*: {column} is '.*', expected Training, PublicTest"):
+        read(path, tmp_path / "again")
+
+
+def with_column(path: Path, column: str, values: list, names=None) -> Path:
+    """Put a column into a file, in the place of one that is called so."""
+    table = pq.read_table(path)
+    notes = json.loads((table.schema.metadata or {})[b"huggingface"])
+    notes["info"]["features"][column] = {"names": list(names)} if names else {"dtype": "string", "_type": "Value"}
+    kept = [name for name in table.column_names if name != column]
+    table = table.select(kept).append_column(column, pa.array(values))
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(notes)}), path)
+    return path
 
 
 def test_one_file_alone_is_a_source_that_can_be_pinned(tmp_path, monkeypatch):
