@@ -3,7 +3,8 @@
     [wrapping folders/][part/]label/name.png
 
 A part is `train`, `test`, `PublicTest` and the like; a label any usual name of the seven, or its number. Releases of
-the challenge name their files `PublicTest_00012345.png`: then the name tells Usage and order better than the folders.
+the challenge name their files `PublicTest_00012345.png`: then the name tells Usage and order better than the folders,
+unless it says another part than they do, as where somebody took a validation part of their own out of `train`.
 """
 
 import re
@@ -57,7 +58,7 @@ class Place:
     Attributes:
         path: relative to the folder, with `/`.
         emotion: 0 to 6, or None where `other` or `fault` says why.
-        usage: of the file's name, or else of the part that it lies in; `Training` where there are no parts.
+        usage: of the part that it lies in, which the file's name may say more closely; `Training` where there are none.
         other: a label that is none of the seven: the image is left out and counted.
         fault: why no label is known: the image is a bad one.
         subject: who is seen, where the set says it.
@@ -109,8 +110,14 @@ def place(paths: Sequence[str], name: str) -> tuple[list[Place], bool]:
 
 def _placed(image: _Parsed) -> Place:
     unnamed = f"its folder is named by no label; expected {', '.join(LABELS)}, or 0 to 6; of other sets, give --layout"
-    usage = image.named[0] if image.named else image.part or USAGES[0]
+    usage = _usage(image.part, image.named[0] if image.named else None) or USAGES[0]
     return Place(image.path, image.emotion, usage, fault=unnamed if image.emotion is None else None)
+
+
+def _usage(part: str | None, named: str | None) -> str | None:
+    """Return what a file's name says where no folder does, or where it says which of the two test parts `test` is."""
+    closer = part is None or (part == USAGES[2] and named != USAGES[0])
+    return named if named and closer else part
 
 
 def usage_of(folder: str) -> str | None:

@@ -61,9 +61,14 @@ def test_labels_by_their_usual_names(folder, number):
         ("archive/happy/a.png", "Training"),
         ("test/happy/PublicTest_00000012.jpg", "PublicTest"),
         ("happy/PrivateTest_7.jpg", "PrivateTest"),
+        ("test/happy/PrivateTest_7.jpg", "PrivateTest"),
+        ("val/happy/Training_7.jpg", "PublicTest"),
+        ("test/happy/Training_7.jpg", "PrivateTest"),
+        ("val/happy/PrivateTest_7.jpg", "PublicTest"),
+        ("train/happy/PublicTest_7.jpg", "Training"),
     ],
 )
-def test_parts_by_their_usual_names_and_the_file_name_above_all(path, usage):
+def test_parts_by_their_usual_names_and_the_file_name_where_it_says_more(path, usage):
     (found,), _ = place([path], "faces")
     assert (found.usage, found.emotion) == (usage, 3)
 
