@@ -14,6 +14,7 @@ import numpy as np
 from tasks.common.errors import UserError
 from tasks.common.spill import Growing
 from tasks.common.tables import USAGES, Faces
+from tasks.ingest.layout import usage_of_source
 from tasks.ingest.pixels import FACE, SIDE, parse_many, parse_one, shown
 from tasks.ingest.source import BadRows
 from tasks.ingest.streams import Stream
@@ -30,11 +31,12 @@ _USAGES: Final = {usage.encode(): usage for usage in USAGES}
 
 @dataclass(frozen=True)
 class Header:
-    """Where each column stands; `usage` is None where the file has none, as the challenge's `train.csv`."""
+    """Where each column stands; `usage` is None where the file has none, and `part` is the Usage of all its faces."""
 
     emotion: int
     pixels: int
     usage: int | None
+    part: str
     columns: int
     layout: str
 
@@ -48,7 +50,7 @@ class Header:
             raise ValueError("found the header again, expected a face")
         if emotion not in _EMOTIONS:
             raise ValueError(f"emotion is {shown(emotion)}, expected 0 to 6")
-        usage = USAGES[0].encode() if self.usage is None else fields[self.usage].strip()
+        usage = self.part.encode() if self.usage is None else fields[self.usage].strip()
         if usage not in _USAGES:
             raise ValueError(f"Usage is {shown(usage)}, expected {', '.join(USAGES)}")
         return _EMOTIONS[emotion], _USAGES[usage], fields[self.pixels].strip()
@@ -162,6 +164,7 @@ def read_header(line: bytes, name: str) -> Header:
         emotion=columns.index("emotion"),
         pixels=columns.index("pixels"),
         usage=columns.index("Usage") if "Usage" in columns else None,
+        part=usage_of_source(name) or USAGES[0],
         columns=len(columns),
         layout=_layout(names),
     )

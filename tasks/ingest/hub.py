@@ -29,7 +29,7 @@ from tasks.common.errors import UserError
 from tasks.common.files import sha256
 from tasks.common.tables import USAGES, Faces
 from tasks.ingest.images import BATCH, MAX_BYTES, digest_of, to_face
-from tasks.ingest.layout import emotion_of, usage_of
+from tasks.ingest.layout import emotion_of, usage_of, usage_of_source
 from tasks.ingest.source import BadRows, Source
 from tasks.ingest.streams import FOREIGN, LFS, check_size
 
@@ -99,7 +99,7 @@ def read_tables(files: Mapping[str, Path], name: str, bad: BadRows, side: int) -
                 bad.add(name, f"row {row}" if table.path == name else f"{table.path}, row {row}", face)
             else:
                 faces[len(kept)] = face
-                kept.append((at, emotion, usage or USAGES[0]))
+                kept.append((at, emotion, usage or usage_of_source(name) or USAGES[0]))
             bar.advance()
     return Source(
         name=name,

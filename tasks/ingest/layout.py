@@ -90,7 +90,7 @@ def place(paths: Sequence[str], name: str) -> tuple[list[Place], bool]:
 
     Args:
         paths: relative to the folder, with `/`.
-        name: of the folder or archive, for errors.
+        name: of the folder or archive, for errors; it is the images' part where nothing below it names one.
 
     Returns:
         the images in the source's own order, and whether that is the order of the numbers in the names of all of them
@@ -105,12 +105,14 @@ def place(paths: Sequence[str], name: str) -> tuple[list[Place], bool]:
     numbered = len(set(numbers)) == len(parsed)
     if numbered:
         parsed.sort(key=lambda image: image.named[1] if image.named else 0)
-    return [_placed(image) for image in parsed], numbered
+    said = {image.named[0] if image.named else None for image in parsed}
+    own = usage_of_source(name) if len(said) == 1 else None  # names that say several parts know better
+    return [_placed(image, own) for image in parsed], numbered
 
 
-def _placed(image: _Parsed) -> Place:
+def _placed(image: _Parsed, own: str | None) -> Place:
     unnamed = f"its folder is named by no label; expected {', '.join(LABELS)}, or 0 to 6; of other sets, give --layout"
-    usage = _usage(image.part, image.named[0] if image.named else None) or USAGES[0]
+    usage = _usage(image.part or own, image.named[0] if image.named else None) or USAGES[0]
     return Place(image.path, image.emotion, usage, fault=unnamed if image.emotion is None else None)
 
 
@@ -123,6 +125,11 @@ def _usage(part: str | None, named: str | None) -> str | None:
 def usage_of(folder: str) -> str | None:
     """Return the Usage of the part that a folder is named by, or None."""
     return _PARTS.get(_plain(folder))
+
+
+def usage_of_source(name: str) -> str | None:
+    """Return the Usage that a file or folder is named by as a whole, as `test.zip` is, or None."""
+    return usage_of(name.rpartition("/")[2].partition(".")[0])
 
 
 def emotion_of(folder: str) -> int | None:

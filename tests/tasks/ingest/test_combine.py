@@ -1,15 +1,18 @@
 """Several sources in one table, from the command's arguments to the columns."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from model.labels import LABELS
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.provenance import read_provenance
 from tasks.common.tables import VOTES, read_faces
 from tasks.ingest.__main__ import ingest
 
-from .helpers import csv_of, png_of, some_faces, write_tree
+from .helpers import csv_of, png_of, some_faces, tar_of, write_tree, zip_of
 
 LAB = {
     f"{folder}/S{10 + number % 2:03d}_{number:03d}_00000017.png": png_of(np.full((48, 48), 20 + number, np.uint8))
@@ -54,6 +57,21 @@ def test_several_sources_make_one_table_that_says_which_face_is_whose(here):
         ("other", "CK+48", 6),
     ]
     assert read_provenance(paths.PROVENANCE) == provenance
+
+
+def test_parts_that_are_sources_of_their_own_stay_parts(here):
+    faces = some_faces(7)
+    images = {f"{LABELS[emotion]}/{emotion}.png": png_of(face) for emotion, face in enumerate(faces.pixels)}
+    for part in ("train", "validation", "test"):
+        write_tree(here / "set" / part, images)
+        (here / f"{part}.zip").write_bytes(zip_of(images))
+        (here / f"{part}.csv").write_bytes(csv_of(faces, ("emotion", "pixels")))
+        pictures = [{"bytes": content} for content in images.values()]
+        pq.write_table(pa.table({"image": pictures, "label": range(7)}), here / "0000.parquet")
+        (here / f"{part}.tar").write_bytes(tar_of({"0000.parquet": (here / "0000.parquet").read_bytes()}))
+    for form in ("set/{}", "{}.zip", "{}.csv", "{}.tar"):
+        usages = ingest(form.format("train"), add=(form.format("validation"), form.format("test"))).usages
+        assert usages == {"Training": 7, "PublicTest": 7, "PrivateTest": 7}, form
 
 
 def test_drawn_faces_among_others_make_the_table_synthetic(here):

@@ -73,6 +73,29 @@ def test_parts_by_their_usual_names_and_the_file_name_where_it_says_more(path, u
     assert (found.usage, found.emotion) == (usage, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "usage"),
+    [
+        ("test", "happy/a.png", "PrivateTest"),
+        ("test.zip", "images/happy/a.png", "PrivateTest"),
+        ("validation.tar.gz", "happy/a.png", "PublicTest"),
+        ("test.zip", "happy/PublicTest_7.png", "PublicTest"),
+        ("val", "happy/Training_7.png", "PublicTest"),
+        ("test.zip", "train/happy/a.png", "Training"),
+        ("contest.zip", "happy/a.png", "Training"),
+    ],
+)
+def test_a_source_that_is_itself_a_part(name, path, usage):
+    (found,), _ = place([path], name)
+    assert found.usage == usage
+
+
+def test_names_of_several_parts_say_more_than_the_sources():
+    paths = ["happy/Training_1.png", "happy/PublicTest_2.png", "happy/PrivateTest_3.png"]
+    places, _ = place(paths, "train.zip")
+    assert [image.usage for image in places] == ["Training", "PublicTest", "PrivateTest"]
+
+
 def test_numbers_in_file_names_give_the_order_unless_one_stands_twice():
     paths = ["test/sad/PublicTest_9.jpg", "train/angry/Training_10.jpg", "train/sad/Training_2.jpg"]
     places, numbered = place(paths, "faces")
