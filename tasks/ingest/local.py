@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tasks.common.console import say
 from tasks.common.errors import UserError
 from tasks.common.files import sha256
 from tasks.ingest.archives import ZIP, is_tar, unpack_tar, unpack_zip
@@ -13,7 +14,7 @@ from tasks.ingest.challenge import read_challenge
 from tasks.ingest.hub import PARQUET, read_tables
 from tasks.ingest.images import by_label, image_paths, read_images, read_places, with_side
 from tasks.ingest.sets import find_set
-from tasks.ingest.sets.listing import DataSet, Folder
+from tasks.ingest.sets.listing import DataSet, Folder, only
 from tasks.ingest.source import BadRows, Source, Wanted
 from tasks.ingest.streams import Stream, open_stream
 
@@ -26,6 +27,8 @@ UNLABELLED: Final = ("test.csv", "example_submission.csv", "sample_submission.cs
 ARCHIVES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 LITTER: Final = ("__macosx", "thumbs.db", "desktop.ini")
 """What operating systems leave in folders, beside hidden files."""
+LISTED: Final = 5
+"""Most files that are named in a line."""
 
 
 def read_path(source: str, bad: BadRows, work: Path, wanted: Wanted) -> Source:
@@ -79,8 +82,9 @@ def _read_folder(folder: Path, name: str, bad: BadRows, wanted: Wanted) -> Sourc
     if data_set:
         return _read_set(data_set, Folder(folder, paths, name), bad, wanted.side)
     images = image_paths(paths)
-    table = _table(paths, alone=not images)
+    table = _table(paths, name, alone=not images)
     if table is not None:
+        _say_passed_over(table, paths, images, name)
         with open_stream(folder / table, f"{name}/{table}") as stream:
             return _read_csv(stream, folder / table, name, bad, wanted.side)
     tables = [path for path in paths if path.lower().endswith(".parquet")]
@@ -101,15 +105,24 @@ def _read_set(data_set: DataSet, folder: Folder, bad: BadRows, side: int) -> Sou
     return replace(source, layout=data_set.name)
 
 
-def _table(paths: list[str], *, alone: bool) -> str | None:
+def _table(paths: list[str], name: str, *, alone: bool) -> str | None:
     """Return the CSV to read: of a known name, or, where there are no images, the only one that may have labels."""
-    by_name = {path.rsplit("/", 1)[-1].lower(): path for path in reversed(paths)}
-    known = [by_name[name] for name in CHALLENGE + (WITHOUT_IMAGES if alone else ()) if name in by_name]
     tables = [path for path in paths if path.lower().endswith((".csv", ".csv.gz"))]
-    others = [path for path in tables if path.rsplit("/", 1)[-1].lower().removesuffix(".gz") not in UNLABELLED]
+    called = {path.rsplit("/", 1)[-1].lower() for path in tables}
+    known = [known for known in CHALLENGE + (WITHOUT_IMAGES if alone else ()) if known in called]
     if known:
-        return known[0]
+        return only(tables, known[:1], name)
+    others = [path for path in tables if path.rsplit("/", 1)[-1].lower().removesuffix(".gz") not in UNLABELLED]
     return others[0] if alone and len(others) == 1 else None
+
+
+def _say_passed_over(read: str, paths: list[str], images: list[str], name: str) -> None:
+    """Say what else could have been meant: nothing of it is in the table."""
+    other = [path for path in paths if path != read and path.lower().endswith((".csv", ".csv.gz", ".parquet"))]
+    listed = [*other[:LISTED], *([f"{len(other) - LISTED:,} more"] if len(other) > LISTED else [])]
+    listed += [f"{len(images):,} images"] if images else []
+    if listed:
+        say(f"{name}: read {read}; passed over: {', '.join(listed)}")
 
 
 def _nothing(paths: list[str], name: str) -> UserError:

@@ -226,3 +226,28 @@ def test_an_archive_beside_what_has_no_labels_is_named(tmp_path):
 def test_a_list_of_images_that_is_called_train_csv_is_passed_over(tmp_path):
     source, _ = read(write_tree(tmp_path / "fer", {**IMAGES, "train.csv": b"path,label\n"}), tmp_path / "work")
     assert_same(source.faces, FACES)
+
+
+@pytest.mark.parametrize("pack", [zip_of, tar_of])
+def test_what_is_passed_over_beside_the_csv_is_said(tmp_path, capsys, pack):
+    files = {**CSV, **dict.fromkeys(map("part {}.csv".format, range(7)), b"x"), "set/faces.parquet": b"", **IMAGES}
+    source, _ = read(write(tmp_path, pack(files)), tmp_path / "work")
+    assert_same(source.faces, FACES)
+    said = ", ".join(f"part {number}.csv" for number in range(5))
+    assert (
+        f"archive.bin: read {next(iter(CSV))}; passed over: {said}, 3 more, {len(IMAGES)} images\n"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_csv_alone_passes_nothing_over(tmp_path, capsys):
+    read(write(tmp_path, zip_of({**CSV, "README.md": b"read me"})), tmp_path / "work")
+    assert "passed over" not in capsys.readouterr().out
+
+
+def test_two_csvs_of_one_name_are_refused(tmp_path):
+    files = {"a/fer2013.csv": csv_of(FACES), "b/FER2013.csv": csv_of(some_faces(3))}
+    with pytest.raises(
+        UserError, match=r"^archive\.bin: found 2 files called fer2013\.csv, expected one; give one set"
+    ):
+        read(write(tmp_path, zip_of(files)), tmp_path / "work")
