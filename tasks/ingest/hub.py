@@ -140,22 +140,26 @@ def _open(path: str, file: Path, name: str) -> _Table:
         schema = opened.schema_arrow
     groups = (opened.metadata.row_group(group) for group in range(opened.metadata.num_row_groups))
     check_size(where, sum(group.total_byte_size for group in groups), file.stat().st_size)
-    image = _column(schema, _IMAGES, _holds_images)
-    label = _column(schema, _LABELS, _holds_labels)
+    image = _column(schema, _IMAGES, _holds_images, where)
+    label = _column(schema, _LABELS, _holds_labels, where)
     if image is None or label is None:
         raise UserError(
             f"{where}: found the columns {', '.join(schema.names)[:200]}, expected one of image files (as image) and "
             "one of labels (as label); make a CSV of it, or images in folders by label"
         )
-    part = _column(schema, _USAGES, lambda _: True)
+    part = _column(schema, _USAGES, lambda _: True, where)
     parts = _names(schema, part, where) if part else None
     return _Table(path, where, opened, image, label, _names(schema, label, where), part, parts, _usage(path))
 
 
-def _column(schema: pa.Schema, names: Sequence[str], holds: Callable[[pa.DataType], bool]) -> str | None:
-    """Return the first of the usual names under which there is such a column."""
-    columns = {field.name.lower(): field.name for field in schema if holds(field.type)}
-    return next((columns[name] for name in names if name in columns), None)
+def _column(schema: pa.Schema, names: Sequence[str], holds: Callable[[pa.DataType], bool], where: str) -> str | None:
+    """Return the first of the usual names under which there is such a column; UserError where several are called so."""
+    columns = [field.name for field in schema if holds(field.type)]
+    called = next((name for name in names if name in map(str.lower, columns)), None)
+    found = [column for column in columns if column.lower() == called]
+    if len(found) > 1 or (found and schema.names.count(found[0]) > 1):
+        raise UserError(f"{where}: found several columns called {called}, expected one; leave out or rename the others")
+    return found[0] if found else None
 
 
 def _holds_images(kind: pa.DataType) -> bool:
@@ -175,9 +179,11 @@ def _names(schema: pa.Schema, label: str, where: str) -> list[str] | None:
     if note is None:
         return None
     try:
-        feature = json.loads(note)["info"]["features"][label]
-        return [str(name) for name in feature["names"]] if "names" in feature else None
-    except (ValueError, KeyError, TypeError) as error:
+        names = json.loads(note)["info"]["features"][label].get("names")
+        if isinstance(names, dict):  # as the Hub's own page has them: by number, which is a text there
+            names = [names[str(number)] for number in range(len(names))]
+        return [str(name) for name in names] if names is not None else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{where}: its notes on {label} can't be read ({error}); fetch it again") from error
 
 

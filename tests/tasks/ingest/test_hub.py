@@ -141,6 +141,36 @@ def test_images_and_labels_come_in_several_forms(tmp_path, changed):
     assert set(source.faces.usage) == {"Training"}
 
 
+def test_names_may_stand_by_number(tmp_path):
+    faces = some_faces(30)
+    path = written(tmp_path / "all.parquet", faces)
+    notes = {"label": {"names": {str(number): NAMES[number] for number in (6, 0, 1, 2, 3, 4, 5)}}}
+    note(path, notes)
+    source, _ = read(path, tmp_path / "work")
+    np.testing.assert_array_equal(source.faces.emotion, faces.emotion)
+    note(path, {"label": {"names": {"1": "angry", "2": "disgust"}}})
+    with pytest.raises(UserError, match=r"^all\.parquet: its notes on label can't be read"):
+        read(path, tmp_path / "again")
+
+
+def note(path: Path, features: dict) -> None:
+    """Put other notes into a file."""
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}), path)
+
+
+@pytest.mark.parametrize(
+    "names", [("image", "label", "label"), ("image", "label", "Label"), ("image", "label", "image")]
+)
+def test_of_two_columns_of_one_name_neither_is_guessed(tmp_path, names):
+    faces = some_faces(9)
+    images, labels = pa.array([png_of(face) for face in faces.pixels]), pa.array(faces.emotion)
+    third = images if names[2] == "image" else labels
+    pq.write_table(pa.Table.from_arrays([images, labels, third], names=list(names)), tmp_path / "train.parquet")
+    with pytest.raises(UserError, match=rf"^train\.parquet: found several columns called {names[2].lower()}, expected"):
+        read(tmp_path / "train.parquet", tmp_path / "work")
+
+
 BAD = {
     "a label that is none of the seven": ({"names": [*NAMES, "contempt"]}, 7, None, "found the label 'contempt'"),
     "a number without a name": ({}, 7, None, "found the label 'number 7'"),
