@@ -79,7 +79,7 @@ def _allowed(skip_bad_rows: int) -> BadRows:
 def _with_votes(source: Source, votes: str | None, *, crowd_labels: bool) -> tuple[Source, VotesSource | None]:
     """Return a source with the votes of a file, and their majorities for its labels where that is asked."""
     votes_source = None
-    if votes:
+    if votes is not None:
         found = votes_file(votes)
         faces, votes_source = join_votes(source, found.path, found.origin) if found else join_votes(source, Path(votes))
         source = replace(source, faces=faces)

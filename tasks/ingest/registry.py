@@ -53,8 +53,10 @@ def votes_file(source: str) -> Fetched | None:
     """Return FER+'s votes, brought here from a store; None for a path.
 
     Raises:
-        UserError: the store does not give them, or there is no reader for the address.
+        UserError: nothing is named, the store does not give them, or there is no reader for the address.
     """
+    if not source.strip():
+        raise UserError(f"--votes: found nothing, expected the path of {FERPLUS} or its address; leave --votes out")
     found = _fetched(source)
     if found is None or not found.path.is_dir():
         return found

@@ -73,6 +73,8 @@ def test_without_dvc_the_data_is_written_and_the_sentence_says_so(tmp_path):
         (["gs://bucket/fer2013.csv"], "gs://bucket/fer2013.csv: no reader for 'gs:' sources"),
         (["fer2013.csv", "--skip-bad-rows", "-1"], "--skip-bad-rows: found -1, expected 0 or more"),
         (["fer2013.csv", "--votes", "no.csv"], "no.csv: can't be read"),
+        (["fer2013.csv", "--votes", ""], "--votes: found nothing, expected the path of fer2013new.csv"),
+        (["fer2013.csv", "--votes", " "], "--votes: found nothing, expected the path of fer2013new.csv"),
         ([""], "the source is empty; expected a path"),
         (["fer2013.csv", "--add", " "], "the source is empty; expected a path"),
         (["fer2013.csv", "--layout", "foo"], "--layout: found 'foo', expected images, fer"),
