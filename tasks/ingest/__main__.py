@@ -13,7 +13,7 @@ import numpy as np
 from model.labels import LABELS
 from tasks.common import paths
 from tasks.common.console import say
-from tasks.common.errors import UserError, command
+from tasks.common.errors import UserError, command, is_of_file
 from tasks.common.provenance import Provenance, VotesSource
 from tasks.common.tables import USAGES
 from tasks.ingest.combine import combined
@@ -187,6 +187,8 @@ def main() -> None:
             raise UserError(
                 f"{paths.DATA}: {os.strerror(errno.ENOSPC)}; the data is as it was, make room and run it again"
             ) from error
+        if is_of_file(error):  # what to do about it, `command` says
+            raise
         raise UserError(f"{error.filename or arguments.source}: {error.strerror or error}") from error
     if arguments.pin:
         pin()

@@ -1,8 +1,10 @@
 """Image files, brought to grey square faces."""
 
+import errno
 import hashlib
 import io
 import os
+import stat
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,6 +30,7 @@ MAX_BYTES: Final = 100 << 20
 """Largest file of one image."""
 BATCH: Final = 256
 """Images that are read at once."""
+NOWHERE: Final = "found a device or a link that leads nowhere, expected a file"
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -210,13 +213,15 @@ def _load_all(folder: Path, places: list[Place], side: int) -> Iterator[tuple[Pl
 
 def _load(folder: Path, image: Place, side: int) -> _Loaded:
     path = folder / image.path
-    if not os.path.lexists(path):
-        return _Loaded("", "no such file, expected it where the labels name it")
-    if not path.is_file():
-        return _Loaded("", "found a device or a link that leads nowhere, expected a file")
-    if path.stat().st_size > MAX_BYTES:
-        return _Loaded(sha256(path), f"found more than the {MAX_BYTES:,} bytes that are accepted of an image")
-    content = path.read_bytes()
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return _Loaded("", NOWHERE)
+        if status.st_size > MAX_BYTES:
+            return _Loaded(sha256(path), f"found more than the {MAX_BYTES:,} bytes that are accepted of an image")
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:  # the latter of a name that can be none
+        return _Loaded("", _unread(path, error))
     digest = hashlib.sha256(content).hexdigest()
     if image.fault or image.other:
         return _Loaded(digest, image.fault or "")
@@ -224,6 +229,13 @@ def _load(folder: Path, image: Place, side: int) -> _Loaded:
         return _Loaded(digest, to_face(content, side, image.box))
     except ValueError as error:
         return _Loaded(digest, str(error))
+
+
+def _unread(path: Path, error: OSError | ValueError) -> str:
+    """Return why a file can't be read: where its folder may not be entered, nothing tells whether it is there."""
+    if isinstance(error, OSError) and error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+        return f"can't be read ({error.strerror}), expected a file that is yours to read; see `ls -ld` of its folders"
+    return NOWHERE if path.is_symlink() else "no such file, expected it where the labels name it"
 
 
 def digest_of(digests: dict[str, str]) -> str:

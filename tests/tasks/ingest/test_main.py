@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,20 @@ import pytest
 from tasks.common.tables import read_faces
 from tasks.ingest.__main__ import main
 
-from .helpers import assert_same, csv_of, lines_of, some_faces
+from .helpers import assert_same, csv_of, images_of, lines_of, some_faces, write_tree
 
 ROOT = Path(__file__).parents[3]
 FACES = some_faces()
 
 
-def ingest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+POWERLESS = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+"""What takes root's right to read and write everything."""
+rights = pytest.mark.skipif(bool(POWERLESS) and not shutil.which("setpriv"), reason="no setpriv, which Linux has")
+
+
+def ingest(folder: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tasks.ingest", *arguments],
+        [*before, sys.executable, "-m", "tasks.ingest", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -122,3 +129,39 @@ def test_a_secret_in_a_bad_address_is_not_shown(tmp_path, monkeypatch, source):
     assert "planted" not in str(end.value)
     assert "\n" not in str(end.value)
     assert end.value.__cause__ is None
+
+
+@rights
+def test_what_is_not_ours_to_read_is_a_bad_image_or_names_the_remedy(tmp_path):
+    folder = write_tree(tmp_path / "fer", images_of(FACES))
+    unreadable = folder / "train/disgust/Training_00000001.png"
+    unreadable.chmod(0)
+    done = ingest(tmp_path, "fer", "--no-pin", before=POWERLESS)
+    assert done.stderr == (
+        "error: fer, train/disgust/Training_00000001.png: can't be read (Permission denied), expected a file that is "
+        "yours to read; see `ls -ld` of its folders; mend it, or let bad rows go with --skip-bad-rows N\n"
+    )
+    done = ingest(tmp_path, "fer", "--no-pin", "--skip-bad-rows", "1", before=POWERLESS)
+    assert done.returncode == 0, done.stderr
+    assert_same(read_faces(tmp_path / "data/faces.parquet"), FACES.take(FACES.row != 1))
+    unreadable.chmod(0o644)
+    unreadable.parent.chmod(0o444)  # may be listed, and not entered
+    done = ingest(tmp_path, "fer", "--no-pin", before=POWERLESS)
+    unreadable.parent.chmod(0o755)
+    assert done.stderr.startswith("error: fer, train/disgust/Training_00000001.png: can't be read (Permission denied)")
+    (tmp_path / "fer2013.csv").write_bytes(csv_of(FACES))
+    (tmp_path / "fer2013.csv").chmod(0)
+    done = ingest(tmp_path, "fer2013.csv", "--no-pin", before=POWERLESS)
+    assert done.stderr.startswith("error: fer2013.csv: Permission denied; see with `ls -ld` who may read and write")
+
+
+@rights
+def test_a_folder_that_is_not_ours_to_write_names_the_remedy(tmp_path):
+    (tmp_path / "fer2013.csv").write_bytes(csv_of(FACES))
+    tmp_path.chmod(0o555)
+    done = ingest(tmp_path, "fer2013.csv", "--no-pin", before=POWERLESS)
+    tmp_path.chmod(0o755)
+    assert done.stderr == (
+        "error: .data.new: Permission denied; see with `ls -ld` who may read and write there, get that right or work "
+        "in another folder, and start the same command again\n"
+    )
