@@ -30,6 +30,8 @@ MAX_BYTES: Final = 100 << 20
 """Largest file of one image."""
 BATCH: Final = 256
 """Images that are read at once."""
+STRIP: Final = 1 << 20
+"""Pixels that become grey at once: on the way there, a large photograph would lie in memory four times."""
 NOWHERE: Final = "found a device or a link that leads nowhere, expected a file"
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -169,24 +171,30 @@ def _cut(grey: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
 
 
 def _decoded(image: Image.Image) -> Image.Image:
+    """Return an image in grey and upright."""
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"found {image.width}x{image.height} pixels, expected at most {MAX_PIXELS:,} in all")
-    return _grey(_turned(image))
+    image.load()  # some formats have their EXIF data behind the pixels
+    if image.mode in ("I", "F"):  # nothing says which of their numbers is white
+        raise ValueError("found 32-bit or signed pixels, expected 8 or 16 bits without a sign")
+    grey = Image.new("L", image.size)
+    rows = max(1, STRIP // max(1, image.width))
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        grey.paste(_grey(strip), (0, top))
+    turn = _turn(image)
+    return grey if turn is None else grey.transpose(turn)
 
 
-def _turned(image: Image.Image) -> Image.Image:
-    """Turn an image as its EXIF data says; Pillow's own way writes all of that anew, and fails where it is damaged."""
-    image.load()  # some formats have that data behind the pixels
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return how an image is to be turned; Pillow's own way writes all EXIF data anew, and fails on a damaged tag."""
     try:
-        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # the pixels are whole all the same
-        return image
-    return image if turn is None else image.transpose(turn)
+        return None
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F"):  # nothing says which of their numbers is white
-        raise ValueError("found 32-bit or signed pixels, expected 8 or 16 bits without a sign")
     if image.mode.startswith("I;16"):  # which Pillow would clip at 255
         return Image.fromarray((np.asarray(image).astype(np.int32) >> 8).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:

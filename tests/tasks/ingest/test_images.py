@@ -3,16 +3,19 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tasks.common.errors import UserError
-from tasks.ingest.images import to_face
+from tasks.ingest.images import STRIP, to_face
 from tasks.ingest.layout import emotion_of, place
 
 from .helpers import assert_same, images_of, png_of, read, some_faces, write_tree, wrong_exif
@@ -314,3 +317,27 @@ def test_a_header_that_lies_about_its_size_costs_no_memory():
     chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
     with pytest.raises(ValueError, match=r"more pixels|expected at most|damaged"):
         to_face(PNG[:8] + chunk + PNG[33:])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc, which Linux has")
+def test_a_large_photograph_lies_in_memory_not_much_more_than_once(tmp_path):
+    """Each core reads one; of a small file that unpacks to a lot, there may be many."""
+    Image.new("RGBA", (5000, 5000), (90, 90, 90, 255)).save(tmp_path / "large.png")  # 100 MB of pixels
+    code = (
+        "import pathlib, re, sys; from tasks.ingest.images import to_face; "
+        "content = pathlib.Path(sys.argv[1]).read_bytes(); "
+        "most = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1]); "
+        "before = most(); assert (to_face(content) == 90).all(); print(most() - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "large.png")], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 200_000  # kilobytes
+
+
+def test_a_picture_of_many_strips_is_that_of_one():
+    pixels = np.random.default_rng(0).integers(0, 256, (1500, 1300, 4), dtype=np.uint8)
+    whole = Image.alpha_composite(Image.new("RGBA", (1300, 1500), "black"), Image.fromarray(pixels)).convert("L")
+    expected = ImageOps.fit(whole, (48, 48), Image.Resampling.LANCZOS)
+    assert STRIP < 1500 * 1300
+    np.testing.assert_array_equal(to_face(encoded(Image.fromarray(pixels))), np.asarray(expected))
