@@ -25,8 +25,11 @@ MAX_LINE: Final = 1 << 20
 """Longest line; a face takes at most 9,216 bytes."""
 
 _COLUMNS: Final = ("emotion", "pixels", "Usage")
-_EMOTIONS: Final = {str(number).encode(): number for number in range(7)}
-_USAGES: Final = {usage.encode(): usage for usage in USAGES}
+_EMOTIONS: Final = {form.encode(): number for number in range(7) for form in (f"{number}", f"{number}.0")}
+"""With the decimal that a table gets in which labels were missing once."""
+_MARKS: Final = b' "\xef\xbb\xbf'
+"""What may stand around a column's name: blanks, quotes, the mark of UTF-8."""
+_USAGES: Final = {usage.lower().encode(): usage for usage in USAGES}
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,17 @@ class Header:
         if len(fields) != self.columns:
             raise ValueError(f"found {len(fields)} fields, expected {self.columns}; the line may be cut")
         emotion = fields[self.emotion].strip()
-        if emotion == b"emotion":
+        if emotion.lower() == b"emotion":
             raise ValueError("found the header again, expected a face")
         if emotion not in _EMOTIONS:
             raise ValueError(f"emotion is {shown(emotion)}, expected 0 to 6")
         usage = self.part.encode() if self.usage is None else fields[self.usage].strip()
-        if usage not in _USAGES:
+        if usage.lower() not in _USAGES:
             raise ValueError(f"Usage is {shown(usage)}, expected {', '.join(USAGES)}")
-        return _EMOTIONS[emotion], _USAGES[usage], fields[self.pixels].strip()
+        pixels = fields[self.pixels].strip()
+        if pixels[:1] == b"[" and pixels[-1:] == b"]":  # as NumPy writes an array
+            pixels = pixels[1:-1].strip()
+        return _EMOTIONS[emotion], _USAGES[usage.lower()], pixels
 
 
 Lines = list[tuple[int, bytes]]
@@ -138,11 +144,12 @@ def read_challenge(stream: Stream, bad: BadRows) -> tuple[Faces, str, int]:
 
 
 def read_header(line: bytes, name: str) -> Header:
-    """Find the columns, in any order; blanks around their names and other columns are accepted.
+    """Find the columns, in any order and case; blanks around their names and other columns are accepted.
 
     Raises:
-        UserError: it is no text, or a column is missing or stands twice.
+        UserError: it is no text, a column is missing or stands twice, or they aren't separated by commas.
     """
+    _check_commas(line, name)
     try:
         names = next(csv.reader([line.decode("utf-8-sig")], strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
@@ -150,24 +157,32 @@ def read_header(line: bytes, name: str) -> Header:
             f"{name}: the first line is no header in UTF-8 ({error}); expected the challenge's CSV, an archive of it "
             "or of images"
         ) from error
-    columns = [column.strip() for column in names]
-    twice = [column for column in _COLUMNS if columns.count(column) > 1]
+    columns = [column.strip().lower() for column in names]
+    places = {column: columns.index(column.lower()) for column in _COLUMNS if column.lower() in columns}
+    twice = [column for column in places if columns.count(column.lower()) > 1]
     if twice:
         raise UserError(f"{name}: column {twice[0]} stands twice in the header; remove one of them")
     # Without Usage, all faces would be for training: a renamed Usage column mustn't lead there unseen.
     needed = _COLUMNS[:2] if len(columns) == 2 else _COLUMNS
-    missing = [column for column in needed if column not in columns]
+    missing = [column for column in needed if column not in places]
     if missing:
-        found = shown(", ".join(columns).encode())
+        found = shown(", ".join(map(str.strip, names)).encode())
         raise UserError(f"{name}: column {missing[0]} is missing from the header, found {found}; rename or add it")
     return Header(
-        emotion=columns.index("emotion"),
-        pixels=columns.index("pixels"),
-        usage=columns.index("Usage") if "Usage" in columns else None,
+        emotion=places["emotion"],
+        pixels=places["pixels"],
+        usage=places.get("Usage"),
         part=usage_of_source(name) or USAGES[0],
         columns=len(columns),
         layout=_layout(names),
     )
+
+
+def _check_commas(line: bytes, name: str) -> None:
+    """Refuse a header that has the columns, but for the commas."""
+    for mark, called in ((b";", "semicolons"), (b"\t", "tabs")):
+        if {b"emotion", b"pixels"} <= {column.strip(_MARKS).lower() for column in line.split(mark)}:
+            raise UserError(f"{name}: found a header separated by {called}, expected commas; write all lines so")
 
 
 def _layout(names: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,15 @@ def test_columns_in_any_order(tmp_path, columns, pack):
         lambda text: text.replace(",", ", "),
         lambda text: "\n".join(",".join(f'"{field}"' for field in line.split(",")) for line in text.splitlines()),
         lambda text: text.replace(" ", "  "),
+        lambda text: text.replace("emotion,pixels,Usage", "EMOTION,Pixels,usage"),
+        lambda text: text.replace("Training\n", "TRAINING\n").replace("PublicTest\n", "publictest\n"),
+        lambda text: re.sub(r"^(\d),", r"\1.0,", text, flags=re.MULTILINE),
+        lambda text: re.sub(r"^(\d),([0-9 ]*),", r"\1,[ \2],", text, flags=re.MULTILINE),
     ],
-    ids=["BOM", "CRLF", "blank line", "blank lines", "no last newline", "blanks", "quotes", "wide gaps"],
+    ids=[
+        *("BOM", "CRLF", "blank line", "blank lines", "no last newline", "blanks", "quotes", "wide gaps"),
+        *("header in other case", "Usage in other case", "labels with a decimal", "brackets"),
+    ],
 )
 def test_harmless_differences_give_the_same_table(tmp_path, change):
     source, _ = read(write(tmp_path, change("\n".join(LINES) + "\n")), tmp_path / "work")
@@ -89,6 +97,9 @@ BAD_LINES = {
     "letters": (f"0,abc {PIXELS.split(' ', 1)[1]},Training", r"pixel 1 is 'abc'"),
     "cut": (f"0,{PIXELS[:100]}", r"found 2 fields, expected 3; the line may be cut"),
     "header": (LINES[0], r"found the header again"),
+    "half a label": (f"3.5,{PIXELS},Training", r"emotion is '3.5'"),
+    "half a bracket": (f"0,[{PIXELS},Training", r"pixel 1 is '\["),
+    "header in capitals": (LINES[0].upper(), r"found the header again"),
     "open quote": (f'0,"{PIXELS},Training', r"found an unfinished quoted field"),
 }
 
@@ -127,6 +138,13 @@ BAD_FILES = {
     "empty": (b"", "the file is empty"),
     "blank": (b"\n\n", "the file is empty"),
     "header only": (b"emotion,pixels,Usage\n", "a header and no row"),
+    "semicolons": (
+        csv_of(FACES).replace(b",", b";"),
+        "a header separated by semicolons, expected commas; write all lines so",
+    ),
+    "tabs": (csv_of(FACES).replace(b",", b"\t"), "a header separated by tabs, expected commas"),
+    "quoted semicolons": (b'\xef\xbb\xbf"emotion";"pixels";"Usage"\n', "a header separated by semicolons"),
+    "case twice": (csv_of(FACES, ("emotion", "pixels", "Usage", "USAGE")), "column Usage stands twice"),
     "missing column": (csv_of(FACES, ("emotion", "Usage", "other")), "column pixels is missing from the header, found"),
     "renamed column": (csv_of(FACES).replace(b"Usage", b"Split", 1), "column Usage is missing"),
     "two columns": (b"emotion,Usage\n0,Training\n", "column pixels is missing"),
