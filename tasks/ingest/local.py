@@ -25,7 +25,7 @@ WITHOUT_IMAGES: Final = ("train.csv", "train.csv.gz")
 UNLABELLED: Final = ("test.csv", "example_submission.csv", "sample_submission.csv")
 """What Kaggle gives beside `train.csv`: no labels, or no faces."""
 ARCHIVES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
-LITTER: Final = ("__macosx", "thumbs.db", "desktop.ini")
+LITTER: Final = ("__macosx", "thumbs.db", "desktop.ini", "icon\r")
 """What operating systems leave in folders, beside hidden files."""
 LISTED: Final = 5
 """Most files that are named in a line."""
@@ -77,7 +77,7 @@ def _read_csv(stream: Stream, path: Path, name: str, bad: BadRows, side: int) ->
 
 
 def _read_folder(folder: Path, name: str, bad: BadRows, wanted: Wanted) -> Source:
-    paths = _visible(folder)
+    paths = _visible(folder, name)
     data_set = find_set(paths, wanted.layout)
     if data_set:
         return _read_set(data_set, Folder(folder, paths, name), bad, wanted.side)
@@ -136,10 +136,13 @@ def _nothing(paths: list[str], name: str) -> UserError:
     )
 
 
-def _visible(folder: Path) -> list[str]:
+def _visible(folder: Path, name: str) -> list[str]:
     """Return the files below a folder, sorted, relative to it and with `/`, without hidden ones and litter.
 
     Links to folders are followed, but not those that lead back to a folder above them, whose files are read already.
+
+    Raises:
+        UserError: a folder can't be read, or two ways lead to it: its faces would be there twice, perhaps in two parts.
     """
 
     def fail(error: OSError) -> None:
@@ -147,12 +150,19 @@ def _visible(folder: Path) -> list[str]:
 
     found = []
     above: dict[str, frozenset[tuple[int, int]]] = {}
+    ways: dict[tuple[int, int], str] = {}
     for parent, folders, files in os.walk(folder, onerror=fail, followlinks=True):
-        known = above.pop(parent, frozenset()) | {_identity(parent)}
-        below = {name: os.path.join(parent, name) for name in folders if not _is_litter(name)}  # noqa: PTH118 - as walk
-        folders[:] = [name for name, path in below.items() if _identity(path) not in known]
-        above.update((below[name], known) for name in folders)
-        found += [Path(parent, name).relative_to(folder).as_posix() for name in files if not _is_litter(name)]
+        itself, way = _identity(parent), Path(parent).relative_to(folder).as_posix()
+        if itself in ways:
+            raise UserError(
+                f"{name}: {ways[itself]} and {way} lead to the same folder, expected one way; remove a link"
+            )
+        ways[itself] = way
+        known = above.pop(parent, frozenset()) | {itself}
+        below = {one: os.path.join(parent, one) for one in sorted(folders) if not _is_litter(one)}  # noqa: PTH118 - as walk
+        folders[:] = [one for one, path in below.items() if _identity(path) not in known]
+        above.update((below[one], known) for one in folders)
+        found += [Path(parent, file).relative_to(folder).as_posix() for file in files if not _is_litter(file)]
     return sorted(found)
 
 

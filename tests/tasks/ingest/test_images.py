@@ -123,7 +123,9 @@ def test_two_sets_in_one_folder_are_refused(paths):
 
 
 def test_a_folder_gives_the_table_and_litter_is_passed_over(tmp_path):
-    litter = dict.fromkeys(("train/.DS_Store", "test/happy/Thumbs.db", "__MACOSX/train/sad/._a.png"), b"litter")
+    litter = dict.fromkeys(
+        ("train/.DS_Store", "test/happy/Thumbs.db", "train/happy/Icon\r", "__MACOSX/train/sad/._a.png"), b"litter"
+    )
     folder = write_tree(
         tmp_path / "fer", {**images_of(FACES), **litter, ".git/sad/a.png": b"", "README.md": b"read me"}
     )
@@ -143,6 +145,24 @@ def test_links_to_folders_are_followed_and_loops_end(tmp_path):
     (tmp_path / "test/around").symlink_to(tmp_path / "test")
     source, _ = read(folder, tmp_path / "work")
     assert_same(source.faces, FACES)
+
+
+def test_a_folder_that_two_links_lead_to_is_refused_at_once(tmp_path):
+    """Two links on each of many levels were read twice as often on each."""
+    for level in range(16):
+        (tmp_path / f"{level}").mkdir()
+        for link in "ab":
+            (tmp_path / f"{level}" / link).symlink_to(tmp_path / f"{level + 1}")
+    write_tree(tmp_path / "16", {"happy/a.png": PNG})
+    deep = "/".join("a" * 15)
+    with pytest.raises(
+        UserError, match=rf"^0: {deep}/a and {deep}/b lead to the same folder, expected one way; remove a link"
+    ):
+        read(tmp_path / "0", tmp_path / "work")
+    folder = write_tree(tmp_path / "fer", images_of(FACES))
+    (folder / "test/joy").symlink_to(folder / "train/angry")
+    with pytest.raises(UserError, match=r"^fer: test/joy and train/angry lead to the same folder"):
+        read(folder, tmp_path / "again")
 
 
 def test_a_folders_hash_is_of_names_and_contents(tmp_path):
