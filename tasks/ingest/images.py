@@ -16,8 +16,9 @@ from typing import Final
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from model.labels import LABELS
 from tasks.common import spill
-from tasks.common.console import progress
+from tasks.common.console import progress, say
 from tasks.common.files import sha256
 from tasks.common.tables import VOTES, Faces
 from tasks.ingest.layout import IMAGES, Place, emotion_of, place
@@ -65,6 +66,9 @@ def read_images(folder: Path, paths: list[str], name: str, bad: BadRows, side: i
         UserError: the folders hold more than one set, or there are more bad images than `bad` allows.
     """
     places, numbered = place(paths, name)
+    if any(PurePosixPath(image.path).parent.name.isdecimal() for image in places if image.emotion is not None):
+        meant = ", ".join(f"{number} {label}" for number, label in enumerate(LABELS))
+        say(f"{name}: folders are numbers, read as FER2013's: {meant}; where they are another set's, give --layout")
     source = read_places(folder, places, name, bad, side)
     return replace(source, challenge_order=numbered)
 

@@ -134,6 +134,18 @@ def test_a_folder_gives_the_table_and_litter_is_passed_over(tmp_path):
     assert (source.name, source.layout, source.challenge_order) == ("fer", "image folder", True)
 
 
+@pytest.mark.parametrize(("form", "said"), [("{}", True), ("{}_{label}", False), ("{label}", False)])
+def test_what_numbers_of_folders_are_taken_for_is_said(tmp_path, capsys, form, said):
+    labels = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+    files = {f"train/{form.format(number, label=label)}/a.png": PNG for number, label in enumerate(labels)}
+    source, _ = read(write_tree(tmp_path / "fer", files), tmp_path / "work")
+    assert sorted(source.faces.emotion) == list(range(7))
+    line = (
+        "fer: folders are numbers, read as FER2013's: 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral"
+    )
+    assert (line in capsys.readouterr().out) == said
+
+
 def test_links_to_folders_are_followed_and_loops_end(tmp_path):
     folder = write_tree(tmp_path / "fer", images_of(FACES))
     for moved in ("train/angry", "test"):
