@@ -159,7 +159,8 @@ def _visible(folder: Path, name: str) -> list[str]:
             )
         ways[itself] = way
         known = above.pop(parent, frozenset()) | {itself}
-        below = {one: os.path.join(parent, one) for one in sorted(folders) if not _is_litter(one)}  # noqa: PTH118 - as walk
+        names = sorted(one for one in folders if not _is_litter(one))
+        below = {one: os.path.join(parent, one) for one in names}  # noqa: PTH118 - as walk
         folders[:] = [one for one, path in below.items() if _identity(path) not in known]
         above.update((below[one], known) for one in folders)
         found += [Path(parent, file).relative_to(folder).as_posix() for file in files if not _is_litter(file)]
