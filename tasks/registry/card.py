@@ -151,7 +151,7 @@ def _verdict(verdict: Verdict) -> str:
 def _limits() -> str:
     return (
         "## Limits\n\n"
-        "- People agree with FER2013's labels in about two thirds of the cases; so the labels are no truth, and a "
+        "- The first choice of ten people is FER2013's label for 64 of 100 faces; so the labels are no truth, and a "
         "score far above that says how the labels were given.\n"
         "- FER2013's faces were found by a web search for words of feeling: posed pictures, actors, stock photographs. "
         "Age, sex and origin are not noted, so that nobody knows how scores differ among people; expect them to.\n"
