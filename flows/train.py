@@ -138,6 +138,8 @@ def main() -> None:
     parser.add_argument("--enforce", action="store_true", help="exit as the verdict says, like `tasks.gate --enforce`")
     options = vars(parser.parse_args())
     enforce = options.pop("enforce")
+    if enforce and options["until"]:
+        raise UserError("--enforce: a run that ends before the gate has no verdict; leave out --until, or --enforce")
     check_server()
     state = train(**options, return_state=True)
     names = {name: decision for decision, name in ENDS.items()} | {NOT_PUSHED: "promote"}

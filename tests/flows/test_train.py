@@ -213,3 +213,10 @@ def test_nobody_is_needed_to_have_a_name_in_git(toy, server: Server, monkeypatch
     assert done.returncode  # as on a bare machine
     run(toy, *FLOW, "--experiment", "nobody")
     assert "nobody" in exps(toy)
+
+
+def test_a_run_without_a_verdict_has_no_status_of_one(toy):
+    said = run(toy, *FLOW, "--until", "validate", "--enforce", ok=False)
+    assert said.endswith(
+        "error: --enforce: a run that ends before the gate has no verdict; leave out --until, or --enforce\n"
+    )
