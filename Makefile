@@ -26,7 +26,7 @@ setup: $(READY) ## Make .venv with the locked packages; GPU=1 takes TensorFlow w
 $(READY): $(LOCK)
 	@"$(or $(PYTHON),false)" -c '$(SERVED)' || \
 		{ echo "error: Python 3.11, 3.12 or 3.13 is needed; name one with make PYTHON=/path/to/python3"; exit 1; }
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	@$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(VENV)/bin/python --require-hashes $(LOCK)
 	@rm -f $(VENV)/.requirements*.lock && touch $@

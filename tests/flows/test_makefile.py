@@ -1,0 +1,54 @@
+"""What `make` makes of a machine: of a half made `.venv`, of where the folder lies, of what the shell exports."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+UV = {
+    "uv-1.data/scripts/uv": '#!/bin/sh\necho "uv $*"\n',
+    "uv-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: uv\nVersion: 1\n",
+    "uv-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "uv-1.dist-info/RECORD": "",
+}
+"""A package that installs nothing and says what it was asked for: the real one would bring all of the lock."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the Makefile and a lock."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.lock").touch()
+    return tmp_path
+
+
+def make(folder: Path, *words: str, **variables: str) -> str:
+    """Run make, which knows no package but that one, and return all that it said."""
+    with zipfile.ZipFile(folder / "uv-1-py3-none-any.whl", "w") as wheel:
+        for name, content in UV.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o100755 << 16
+            wheel.writestr(entry, content)
+    known = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ".", "PATH": os.environ["PATH"], "HOME": str(folder), **variables}
+    call = ["make", f"PYTHON={sys.executable}", *words]
+    done = subprocess.run(call, cwd=folder, env=known, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_venv_that_was_interrupted_is_made_anew_and_where_it_is_a_link_the_link_alone(folder):
+    elsewhere = folder / "elsewhere"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", elsewhere], check=True)  # what Ctrl-C leaves
+    before = sorted(elsewhere.rglob("*"))
+    (folder / ".venv").symlink_to(elsewhere)
+    assert "uv pip sync" in make(folder, "setup")
+    assert (folder / ".venv" / "bin" / "pip").exists()
+    assert not (folder / ".venv").is_symlink()
+    assert sorted(elsewhere.rglob("*")) == before
+    assert "pip sync" not in make(folder, "setup")  # it is whole now
