@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(SERVED)' 2>/dev/null && echo $$python && break; done)
-VENV := $(CURDIR)/.venv
+VENV := .venv
 # A .venv that was set up for a GPU stays so; `make setup GPU=` goes back.
 GPU ?= $(if $(wildcard $(VENV)/.requirements-gpu.lock),1)
 LOCK := requirements$(if $(GPU),-gpu).lock
@@ -15,7 +15,7 @@ DATA ?=
 VOTES ?=
 
 # DVC runs each stage with the `python` that it finds first.
-export PATH := $(VENV)/bin:$(PATH)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 unexport PYTHONPATH
 
 help: ## List the targets

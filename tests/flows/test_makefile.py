@@ -22,10 +22,12 @@ UV = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the Makefile and a lock."""
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    (tmp_path / "requirements.lock").touch()
-    return tmp_path
+    """A folder with the Makefile and a lock, where a path is hard to quote."""
+    folder = tmp_path / "a space" / "Gefühl's repo"
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "Makefile", folder)
+    (folder / "requirements.lock").touch()
+    return folder
 
 
 def make(folder: Path, *words: str, **variables: str) -> str:
@@ -42,7 +44,7 @@ def make(folder: Path, *words: str, **variables: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_a_venv_that_was_interrupted_is_made_anew_and_where_it_is_a_link_the_link_alone(folder):
+def test_a_venv_that_was_interrupted_is_made_anew_and_is_used_wherever_it_lies(folder):
     elsewhere = folder / "elsewhere"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", elsewhere], check=True)  # what Ctrl-C leaves
     before = sorted(elsewhere.rglob("*"))
@@ -52,3 +54,6 @@ def test_a_venv_that_was_interrupted_is_made_anew_and_where_it_is_a_link_the_lin
     assert not (folder / ".venv").is_symlink()
     assert sorted(elsewhere.rglob("*")) == before
     assert "pip sync" not in make(folder, "setup")  # it is whole now
+    (folder / "flows").mkdir()
+    (folder / "flows" / "doctor.py").write_text("import sys; print(sys.prefix)")
+    assert make(folder, "doctor").strip() == str(folder / ".venv")  # and its Python is found first
