@@ -7,12 +7,13 @@ SERVED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(SERVED)' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
-# A .venv that was set up for a GPU stays so; `make setup GPU=` goes back.
-GPU ?= $(if $(wildcard $(VENV)/.requirements-gpu.lock),1)
-LOCK := requirements$(if $(GPU),-gpu).lock
+# A .venv that was set up for a GPU stays so; `make setup GPU=0` goes back.
+GPU := $(if $(wildcard $(VENV)/.requirements-gpu.lock),1)
+LOCK := requirements$(if $(filter-out 0,$(GPU)),-gpu).lock
 READY := $(VENV)/.$(LOCK)
-DATA ?=
-VOTES ?=
+# These and GPU are heeded on the command line alone: a shell exports the like for others, as WSL does NAME, the host's.
+$(foreach variable,ADVISORIES AT_ONCE BY DATA DIR ENDPOINT NAME POOL REASON REQUIRE_GPU SWEEP URL VERSION VOTES,\
+	$(eval $(variable) :=))
 
 # DVC runs each stage with the `python` that it finds first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -44,7 +45,7 @@ experiments: $(READY) ## Compare all runs: scores, and the parameters that diffe
 tune: $(READY) ## Make all runs of sweeps/$(SWEEP).yaml that are not there yet; POOL=1 on the workers of the pool, AT_ONCE=2 two at a time
 	@test -n "$(SWEEP)" || { echo "error: name a sweep, as in make tune SWEEP=capstone; there are:" \
 		$(basename $(notdir $(wildcard sweeps/*.yaml))); exit 1; }
-	@python -m flows.tune "$(SWEEP)" $(if $(POOL),--pool) $(if $(AT_ONCE),--at-once $(AT_ONCE))
+	@python -m flows.tune "$(SWEEP)" $(if $(filter-out 0,$(POOL)),--pool) $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 leaderboard: $(READY) ## Compare experiments: a table here, and reports/leaderboard.html; SWEEP=capstone, BY=cost
 	@python -m flows.leaderboard $(if $(SWEEP),--sweep "$(SWEEP)") $(if $(BY),--by "$(BY)")
@@ -62,7 +63,7 @@ import-run: $(READY) ## Make an experiment of DIR, which `python -m bench.gpu` f
 	@python -m flows.import_run "$(DIR)" $(if $(NAME),--experiment "$(NAME)")
 
 doctor: $(READY) ## Say whether this machine can train, and what to mend; REQUIRE_GPU=1 needs a GPU
-	@python -m flows.doctor $(if $(REQUIRE_GPU),--require-gpu)
+	@python -m flows.doctor $(if $(filter-out 0,$(REQUIRE_GPU)),--require-gpu)
 
 server: $(READY) ## Start a Prefect server on this machine, with its pages
 	@prefect server start

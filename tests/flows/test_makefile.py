@@ -26,7 +26,8 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "a space" / "Gefühl's repo"
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
-    (folder / "requirements.lock").touch()
+    for lock in ("requirements.lock", "requirements-gpu.lock"):
+        (folder / lock).touch()
     return folder
 
 
@@ -57,3 +58,16 @@ def test_a_venv_that_was_interrupted_is_made_anew_and_is_used_wherever_it_lies(f
     (folder / "flows").mkdir()
     (folder / "flows" / "doctor.py").write_text("import sys; print(sys.prefix)")
     assert make(folder, "doctor").strip() == str(folder / ".venv")  # and its Python is found first
+
+
+def test_what_a_shell_exports_for_others_is_no_word_of_the_call(folder):
+    exported = dict.fromkeys(("NAME", "DATA", "VOTES", "SWEEP", "BY", "POOL", "AT_ONCE", "GPU", "DIR"), "of-others")
+    calls = ("run", "promote", "leaderboard", "doctor")
+    assert make(folder, "--dry-run", *calls, **exported) == make(folder, "--dry-run", *calls)
+    assert "flows.promote wider" in make(folder, "--dry-run", "promote", "NAME=wider", NAME="of-others")
+
+
+def test_0_is_no_gpu_and_no_pool(folder):
+    assert "requirements-gpu.lock" in make(folder, "--dry-run", "setup", "GPU=1")
+    said = make(folder, "--dry-run", "setup", "doctor", "tune", "GPU=0", "REQUIRE_GPU=0", "POOL=0", "SWEEP=few")
+    assert not {"requirements-gpu.lock", "--require-gpu", "--pool"} & set(said.split())
