@@ -17,7 +17,7 @@ $(foreach variable,ADVISORIES AT_ONCE BY DATA DIR ENDPOINT NAME POOL REASON REQU
 
 # DVC runs each stage with the `python` that it finds first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-unexport PYTHONPATH
+unexport PYTHONPATH PYTHONSAFEPATH PYTHONOPTIMIZE
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

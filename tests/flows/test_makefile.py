@@ -56,8 +56,9 @@ def test_a_venv_that_was_interrupted_is_made_anew_and_is_used_wherever_it_lies(f
     assert sorted(elsewhere.rglob("*")) == before
     assert "pip sync" not in make(folder, "setup")  # it is whole now
     (folder / "flows").mkdir()
-    (folder / "flows" / "doctor.py").write_text("import sys; print(sys.prefix)")
-    assert make(folder, "doctor").strip() == str(folder / ".venv")  # and its Python is found first
+    (folder / "flows" / "doctor.py").write_text("import sys; print(sys.prefix, sys.flags.optimize)")
+    said = make(folder, "doctor", PYTHONPATH="elsewhere", PYTHONSAFEPATH="1", PYTHONOPTIMIZE="1")
+    assert said.strip() == f"{folder / '.venv'} 0"  # its Python is found first, and checks what it was written to check
 
 
 def test_what_a_shell_exports_for_others_is_no_word_of_the_call(folder):
