@@ -34,6 +34,7 @@ def begin() -> None:
     named = any(name.startswith(_NAMING) for name in os.environ)
     if named or any(path.exists() for path in (home / "profiles.toml", Path("prefect.toml"), Path(".env"))):
         return
+    _reach_directly()
     with socket.create_server(("127.0.0.1", 0)) as listener:  # who calls before the server is up waits in line
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.temporary", str(listener.fileno())],
@@ -44,6 +45,15 @@ def begin() -> None:
         port = listener.getsockname()[1]
     _held.append(process)
     os.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_UI_URL": ""}  # it has no pages
+
+
+def _reach_directly() -> None:
+    """Have this process, and what it starts, ask no proxy that the environment names for what is on this machine."""
+    excepted = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    named = [name for name in os.environ if name.lower().endswith("_proxy") and name.lower() != "no_proxy"]
+    if named and excepted != "*":
+        excepted = ",".join(filter(None, [excepted, "127.0.0.1", "localhost"]))
+        os.environ |= {"no_proxy": excepted, "NO_PROXY": excepted}
 
 
 def wait() -> None:
