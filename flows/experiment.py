@@ -50,13 +50,14 @@ def experiments(root: Path) -> dict[str, str]:
     return dict(line.split() for line in lines)
 
 
-def git(root: Path, *arguments: str) -> str:
-    """Return what a git command says.
+def git(root: Path, *arguments: str, settings: Sequence[str] = ()) -> str:
+    """Return what a git command says, under settings such as `core.hooksPath=/dev/null` for it alone.
 
     Raises:
         UserError: it failed; in git's words.
     """
-    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    settled = [word for setting in settings for word in ("-c", setting)]
+    done = subprocess.run(["git", *settled, *arguments], cwd=root, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"git {arguments[0]}: {done.stderr.strip() or 'failed'}")
     return done.stdout.strip()

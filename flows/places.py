@@ -1,7 +1,6 @@
 """A place of its own for a run on this machine: a clone that is gone after it, while what it made stays."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,20 @@ import psutil
 from dvc.config import Config
 from dvc.repo import Repo
 
-from flows.experiment import git
+from flows.experiment import GIT_REMOTE, git
 from flows.workspace import prepare
 from tasks.common import paths
 
 PLACES: Final = Path(".dvc/tmp/places")
+
+_NO_HOOKS: Final = ("core.hooksPath=/dev/null",)
+"""For the clone alone: somebody's hooks are for where they work themselves."""
+
+_PLAIN: Final = (
+    *("--binary", "--no-ext-diff", "--no-textconv", "--no-color"),
+    *("--unified=3", "--src-prefix=a/", "--dst-prefix=b/"),
+)
+"""What `git apply` reads, whatever somebody has set for their own eyes."""
 
 GRACE: Final = 20.0
 """Seconds that a training may take to end, once it was let go of."""
@@ -33,9 +41,8 @@ def place(root: Path, name: str) -> Iterator[Path]:
     folder = root / PLACES / name
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
     folder.parent.mkdir(parents=True, exist_ok=True)
-    git(root, "clone", "--quiet", str(root), str(folder))
     try:
-        bring_changes(root, folder)
+        clone(root, folder)
         local = root / ".dvc" / "config.local"
         if local.exists():
             shutil.copy(local, folder / ".dvc")
@@ -51,11 +58,17 @@ def place(root: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def bring_changes(root: Path, folder: Path) -> None:
-    """Change what git tracks in the clone as it is changed in the repository."""
-    changes = subprocess.run(["git", "diff", "--binary", "HEAD"], cwd=root, capture_output=True, check=True).stdout
-    if changes:
-        subprocess.run(["git", "apply", "--index", "--whitespace=nowarn"], cwd=folder, input=changes, check=True)
+def clone(root: Path, folder: Path) -> None:
+    """Clone the repository at `root`, with its uncommitted changes of what git tracks, as `folder`.
+
+    Raises:
+        UserError: git refused; in its words.
+    """
+    git(root, "clone", "--quiet", "--origin", GIT_REMOTE, str(root), str(folder), settings=_NO_HOOKS)
+    changes = folder.resolve() / ".git" / "changes"
+    git(root, "diff", *_PLAIN, f"--output={changes}", "HEAD")
+    if changes.stat().st_size:
+        git(folder, "apply", "--index", "--whitespace=nowarn", str(changes))
 
 
 def at_work(folder: Path) -> dict[Path, psutil.Process]:

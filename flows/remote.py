@@ -17,9 +17,8 @@ from dvc.config import Config, ConfigError
 from dvc.dvcfile import LOCK_FILE
 from dvc.repo import Repo
 
-from flows.experiment import git
 from flows.leash import Leash
-from flows.places import bring_changes
+from flows.places import clone
 from tasks.common.console import say
 from tasks.common.errors import UserError, command
 
@@ -133,17 +132,16 @@ def lost(status: dict[str, list[Any]]) -> list[str]:
     return sorted({path for change in changes for path in change.get("changed outs", {})})
 
 
-def _clone(root: Path, clone: Path, remote: dict[str, str], cache: Path) -> Path:
+def _clone(root: Path, folder: Path, remote: dict[str, str], cache: Path) -> Path:
     """Clone a repository with its uncommitted changes and DVC's local settings, to use this remote and this cache."""
-    git(root, "clone", "--quiet", str(root), str(clone))
-    bring_changes(root, clone)
+    clone(root, folder)
     local = root / ".dvc" / "config.local"
     if local.exists():
-        shutil.copy(local, clone / ".dvc")
-    configure(clone, remote)
-    with Config(str(clone / ".dvc")).edit("local") as config:
+        shutil.copy(local, folder / ".dvc")
+    configure(folder, remote)
+    with Config(str(folder / ".dvc")).edit("local") as config:
         config["cache"]["dir"] = str(cache)
-    return clone
+    return folder
 
 
 def _run(leash: Leash, words: list[str], what: str) -> str:
