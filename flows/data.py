@@ -14,7 +14,7 @@ from prefect.states import Completed
 
 from flows.experiment import dvc_remote
 from flows.leash import Leash
-from flows.stage import follow
+from flows.stage import StageError, follow
 from tasks.common import paths
 from tasks.common.errors import UserError
 
@@ -84,8 +84,7 @@ def pull(root: Path, leash: Leash) -> State[None]:
         return Completed(name="Unchanged", message=f"{paths.DATA}/ is what {PIN} pins")
     if leash.run(["dvc", "checkout", "--quiet", PIN]) == 0:
         return Completed(message="from the cache")
-    if dvc_remote(root):
-        follow(leash, ["dvc", "pull", PIN], "pull")
+    if dvc_remote(root) and _has(leash):
         return Completed(message="from the remote")
     if (root / paths.FACES).exists():
         raise UserError(
@@ -95,10 +94,21 @@ def pull(root: Path, leash: Leash) -> State[None]:
     return _draw(root, leash)
 
 
+def _has(leash: Leash) -> bool:
+    """Return whether the remote gives what is pinned: one that a user has for all projects may never have had it."""
+    try:
+        follow(leash, ["dvc", "pull", PIN], "pull")
+    except StageError as error:
+        if "missing-files" in str(error):  # the address of the page that DVC names
+            return False
+        raise
+    return True
+
+
 def _draw(root: Path, leash: Leash) -> State[None]:
     pin = root / PIN
     pinned = pin.read_bytes()
-    get_run_logger().info("no DVC remote is set: drawing the sample, to see whether it is what %s pins", PIN)
+    get_run_logger().info("what %s pins is in no remote: drawing the sample, to see whether it is that", PIN)
     follow(leash, [sys.executable, "-m", "tasks.ingest", "sample"], "ingest")
     if pin.read_bytes() != pinned:
         pin.write_bytes(pinned)

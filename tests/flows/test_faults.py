@@ -1,6 +1,7 @@
 """What breaks on real machines, in one run: on a real server."""
 
 import re
+import shutil
 import time
 from datetime import datetime
 
@@ -101,3 +102,17 @@ def test_what_an_unreachable_remote_did_not_take_a_later_push_brings_up(toy, ser
     contents = {path.read_bytes() for path in (blocked / "store").rglob("*") if path.is_file()}
     assert {b"2", b"3"} <= contents
     seen("the run ends as *Not pushed*; the next one brings up both")
+
+
+def test_a_remote_that_never_had_what_is_pinned_is_as_good_as_none(toy, server: Server, tmp_path):
+    run(toy, "python", "-m", "tasks.ingest", "sample")
+    pin = (toy / "data.dvc").read_bytes()
+    commit(toy, "the sample")
+    for folder in ("data", ".dvc/cache/files"):
+        shutil.rmtree(toy / folder)
+    (tmp_path / "store").mkdir()
+    run(toy, "dvc", "remote", "add", "--quiet", "--default", "store", str(tmp_path / "store"))
+    run(toy, *HURRIED, "--until", "prepare", "--experiment", "drawn")
+    pull = server.task_runs("drawn")["pull"]
+    assert (pull["state"]["message"], pull["run_count"]) == ("the sample, drawn", 1)
+    assert (toy / "data.dvc").read_bytes() == pin
