@@ -13,6 +13,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from flows.experiment import dvc_remote
+from flows.graph import unreadable
 from flows.leash import Leash
 from flows.stage import StageError, follow
 from tasks.common import paths
@@ -75,11 +76,13 @@ def pull(root: Path, leash: Leash) -> State[None]:
     Data in the workspace that is not pinned is never touched.
 
     Raises:
-        UserError: the pinned data is nowhere, or other data lies in its place.
+        UserError: the pinned data is nowhere, other data lies in its place, or DVC can't read what is pinned.
         StageError: the remote did not give it.
     """
     if not (root / PIN).exists():
         raise UserError(f"{PIN}: no such file; name a source (`--source /path/to/fer2013.csv`, or sample)")
+    if fault := unreadable(root, PIN):
+        raise UserError(f"{fault}; `git checkout HEAD {PIN}` brings back that of the last commit")
     if leash.run(["dvc", "status", "--quiet", PIN]) == 0:
         return Completed(name="Unchanged", message=f"{paths.DATA}/ is what {PIN} pins")
     if leash.run(["dvc", "checkout", "--quiet", PIN]) == 0:

@@ -7,7 +7,7 @@ from typing import Any
 
 import networkx as nx
 from dvc.dependency import ParamsDependency
-from dvc.dvcfile import PROJECT_FILE
+from dvc.dvcfile import LOCK_FILE, PROJECT_FILE, Lockfile, load_file
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
@@ -67,6 +67,23 @@ def changes(root: Path) -> list[str]:
         raise UserError(f"dvc status: {error}") from error
     names = (name for stage, entries in found.items() for entry in entries for name in _named(stage, entry))
     return list(dict.fromkeys(names))
+
+
+def unreadable(root: Path, name: str) -> str | None:
+    """Return why DVC can't read its `dvc.lock` or a `.dvc` file, as after a merge that was left in the middle.
+
+    Returns:
+        DVC's words; None where it can, or where there is no such file.
+    """
+    path = str(root / name)
+    if not Path(path).exists():
+        return None
+    try:
+        with Repo(str(root)) as repo:
+            Lockfile(repo, path).load() if name == LOCK_FILE else load_file(repo, path).stage
+    except DvcException as error:
+        return str(error)
+    return None
 
 
 def _named(stage: str, entry: str | dict[str, dict[str, Any]]) -> list[str]:

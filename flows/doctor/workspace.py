@@ -23,16 +23,17 @@ def git(_: Need) -> Check:
 
 
 def dvc(_: Need) -> Check:
-    """Check that there is a DVC repository."""
+    """Check that there is a DVC repository, whose lock can be read."""
     from dvc import __version__  # noqa: PLC0415 - slow
     from dvc.exceptions import NotDvcRepoError  # noqa: PLC0415 - slow
     from dvc.repo import Repo  # noqa: PLC0415 - slow
 
     try:
         with Repo() as repo:
-            return Check("DVC", "pass", f"DVC {__version__}, cache in {repo.cache.local.path}")
+            found = f"DVC {__version__}, cache in {repo.cache.local.path}"
     except NotDvcRepoError as error:
         return Check("DVC", "fail", str(error), "`dvc init`")
+    return _read("DVC", Path("dvc.lock")) or Check("DVC", "pass", found)
 
 
 def params(_: Need) -> Check:
@@ -52,6 +53,8 @@ def data(_: Need) -> Check:
     if not PIN.exists():
         mend = "`make data DATA=/path/to/fer2013.csv`, or `make data` for the embedded sample"
         return Check("data", "fail", f"{PIN} is not there", mend)
+    if unread := _read("data", PIN):
+        return unread
     with Repo() as repo:
         pinned = load_file(repo, str(PIN)).stage.outs[0]
         there, cached = pinned.exists, not pinned.changed_cache()
@@ -61,6 +64,15 @@ def data(_: Need) -> Check:
     if there and not changed:
         return Check("data", "pass", f"{paths.DATA} is what {PIN} pins ({version})")
     return _lacking(there=there, cached=cached, remote=remote, version=version)
+
+
+def _read(check: str, file: Path) -> Check | None:
+    """Return the check of a file that DVC can't read; None where it can."""
+    from flows.graph import unreadable  # noqa: PLC0415 - slow
+
+    fault = unreadable(Path.cwd(), str(file))
+    mend = f"`git checkout HEAD {file}` brings back that of the last commit"
+    return Check(check, "fail", fault, mend) if fault else None
 
 
 def _lacking(*, there: bool, cached: bool, remote: str | None, version: str) -> Check:

@@ -11,11 +11,15 @@ from pathlib import Path
 from threading import Thread
 
 import psutil
+import pytest
 from packaging.version import Version
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+from flows.data import pull
 from flows.doctor import services, workspace
 from flows.doctor.check import Check, Need
+from flows.leash import Leash
+from tasks.common.errors import UserError
 from tests.workspaces import run, start
 
 AUTO = Need("auto")
@@ -74,6 +78,22 @@ def test_the_state_of_the_pinned_data(here):
     assert state() == ("warn", "`dvc pull data.dvc` from store")
     Path("data.dvc").unlink()
     assert state()[0] == "fail"
+
+
+def test_what_a_merge_left_in_the_middle_is_named_with_what_brings_it_back(here):
+    lock = "schema: '2.0'\nstages: {}\n"
+    Path("dvc.lock").write_text(lock)
+    assert workspace.dvc(AUTO).outcome == "pass"
+    for name, examination in (("dvc.lock", workspace.dvc), ("data.dvc", workspace.data)):
+        file = Path(name)
+        file.write_text(f"<<<<<<< HEAD\n{file.read_text()}=======\n>>>>>>> theirs\n")
+        found = examination(AUTO)
+        assert (found.outcome, f"unable to read: '{name}'" in found.found) == ("fail", True)
+        assert found.mend == f"`git checkout HEAD {name}` brings back that of the last commit"
+    sentence = r"^unable to read: 'data\.dvc', .*; `git checkout HEAD data\.dvc` brings back that of the last commit$"
+    with Leash(here) as leash, pytest.raises(UserError, match=sentence):
+        pull(here, leash)
+    assert Path("data/faces.parquet").read_text() == "faces"
 
 
 def test_a_dvc_at_work_is_named_and_what_a_killed_one_left_is_told(here):
