@@ -6,6 +6,7 @@ from typing import Final
 from flows.doctor.asking import ask
 from flows.doctor.check import Check, Need
 from flows.notes import held, leftover, users
+from flows.repository import fault
 from tasks.common import paths
 from tasks.common.errors import UserError
 from tasks.common.reading import load_params
@@ -15,10 +16,12 @@ LOCK: Final = "DVC's lock"
 
 
 def git(_: Need) -> Check:
-    """Check that there is a repository with a commit: DVCLive and experiments need one."""
+    """Check that there is a repository of this folder with a commit: DVCLive and experiments need one."""
+    if wrong := fault(Path.cwd()):
+        return Check("git", "fail", *wrong)
     answer = ask(["git", "log", "-1", "--format=commit %h of %cs"], 20)
     if answer.fault:
-        return Check("git", "fail", answer.fault, "`git init && git add --all && git commit -m start`")
+        return Check("git", "fail", answer.fault)
     return Check("git", "pass", answer.said.strip())
 
 
@@ -70,9 +73,8 @@ def _read(check: str, file: Path) -> Check | None:
     """Return the check of a file that DVC can't read; None where it can."""
     from flows.graph import unreadable  # noqa: PLC0415 - slow
 
-    fault = unreadable(Path.cwd(), str(file))
-    mend = f"`git checkout HEAD {file}` brings back that of the last commit"
-    return Check(check, "fail", fault, mend) if fault else None
+    why = unreadable(Path.cwd(), str(file))
+    return Check(check, "fail", why, f"`git checkout HEAD {file}` brings back that of the last commit") if why else None
 
 
 def _lacking(*, there: bool, cached: bool, remote: str | None, version: str) -> Check:

@@ -19,6 +19,7 @@ from flows.data import pull
 from flows.doctor import services, workspace
 from flows.doctor.check import Check, Need
 from flows.leash import Leash
+from flows.runs import refuse
 from tasks.common.errors import UserError
 from tests.workspaces import run, start
 
@@ -56,6 +57,28 @@ def test_git_and_dvc_that_are_not_there_fail(here, tmp_path, monkeypatch):
     assert workspace.dvc(AUTO).mend == "`dvc init`"
     run(bare, "git", "init", "--quiet")
     assert "does not have any commits" in workspace.git(AUTO).found
+
+
+def test_a_repository_that_is_not_this_folders_or_not_trusted_is_told_where_a_run_starts_too(here, monkeypatch):
+    inside = here / "inside"
+    shutil.copytree(here, inside, ignore=shutil.ignore_patterns(".git", "inside"))
+    begin, trust = "`git init && ", f"`git config --global --add safe.directory {inside}`"
+    monkeypatch.chdir(inside)
+    assert said(inside) == (f"{inside} has no git repository of its own, and lies in that of {here}", begin)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(here))
+    assert said(inside)[1] == begin
+    run(inside, "git", "init", "--quiet")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert "safe.directory" in said(inside)[0]
+    assert said(inside)[1] == trust
+
+
+def said(folder: Path) -> tuple[str, str]:
+    """Return what the doctor finds and how its mend begins, held against what a run says that must not begin."""
+    found, refused = workspace.git(AUTO), refuse(folder, [])
+    assert refused
+    assert refused.message == f"{found.found}; {found.mend}"
+    return found.found, (found.mend or "").removesuffix("git add --all && git commit -m start`")
 
 
 def test_the_state_of_the_pinned_data(here):
