@@ -10,11 +10,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any, Final
 
-from tasks.common.errors import UserError
+from tasks.common.errors import UserError, command
 
 PATIENCE: Final = 120.0
 """Seconds that it may take to start; its database is made at the first start."""
@@ -25,14 +26,17 @@ _NAMING: Final = ("PREFECT_API_", "PREFECT_CLOUD_", "PREFECT_PROFILE", "PREFECT_
 _held: list[subprocess.Popen[bytes]] = []  # who lets go of the process closes the pipe to it
 
 
+@command
 def begin() -> None:
     """Start a server, unless something may name another one: Prefect then does what it says.
 
-    It has to be called before Prefect is imported, which reads once where its server is.
+    It has to be called before Prefect is imported, which reads once where its server is. Where the server could keep no
+    database, the process ends with a sentence.
     """
-    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
-    named = any(name.startswith(_NAMING) for name in os.environ)
-    if named or any(path.exists() for path in (home / "profiles.toml", Path("prefect.toml"), Path(".env"))):
+    if any(name.startswith(_NAMING) for name in os.environ):
+        return
+    home = _home()
+    if any(path.exists() for path in (home / "profiles.toml", Path("prefect.toml"), Path(".env"))):
         return
     _reach_directly()
     with socket.create_server(("127.0.0.1", 0)) as listener:  # who calls before the server is up waits in line
@@ -45,6 +49,23 @@ def begin() -> None:
         port = listener.getsockname()[1]
     _held.append(process)
     os.environ |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_UI_URL": ""}  # it has no pages
+
+
+def _home() -> Path:
+    """Return Prefect's folder, in which the server keeps its database.
+
+    Raises:
+        UserError: nobody has said where it is, or it can't be written to.
+    """
+    try:
+        home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect").expanduser()
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            return home
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"Prefect's folder can't be written to ({error}); name another, as in `export PREFECT_HOME=/tmp/prefect`"
+        ) from error
 
 
 def _reach_directly() -> None:

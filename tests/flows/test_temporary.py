@@ -1,5 +1,10 @@
 """The server that a run brings, where the machine is not as most are."""
 
+import os
+
+import pytest
+
+from flows.temporary import begin
 from tests.conftest import ROOT
 from tests.workspaces import run
 
@@ -20,4 +25,20 @@ def test_no_proxy_is_asked_for_the_server_that_a_run_brings(tmp_path, monkeypatc
         monkeypatch.setenv("NO_PROXY", given)
         said = run(tmp_path, *BROUGHT)
         assert "the run brings its own" in said
-        assert said.splitlines()[-1] == then
+        assert then in said.splitlines()
+
+
+def test_where_prefect_can_keep_nothing_one_sentence_says_what_to_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "file" / "prefect"))  # root may write into any folder
+    with pytest.raises(
+        SystemExit, match=r"^error: Prefect's folder .*Not a directory.*`export PREFECT_HOME=/tmp/prefect`"
+    ):
+        begin()
+    monkeypatch.delenv("PREFECT_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 5)  # whom the system does not know, as in many a container
+    with pytest.raises(SystemExit, match=r"^error: Prefect's folder .*Could not determine home directory"):
+        begin()
