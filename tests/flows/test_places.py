@@ -1,10 +1,12 @@
 """A run's place of its own, whatever somebody's git is set to."""
 
+import shutil
+
 import pytest
 
 from flows.places import place
 from tasks.common.errors import UserError
-from tests.workspaces import change, make, run
+from tests.workspaces import ROOT, change, commit, make, run
 
 SETTINGS = """
 [diff]
@@ -44,3 +46,16 @@ def test_what_git_refuses_is_said_in_its_words(tmp_path):
     run(tmp_path, "git", "init", "--quiet")
     with pytest.raises(UserError, match=r"^git diff: fatal: .*HEAD"), place(tmp_path, "one"):
         pass
+
+
+def test_a_clone_on_a_machine_that_changes_the_ends_of_lines_has_the_same_bytes(tmp_path):
+    root, clone = tmp_path / "root", tmp_path / "clone"
+    root.mkdir()
+    names = (".gitattributes", "data.dvc", "dvc.lock", "baseline/sample-linear.parquet")
+    for name in names:
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    run(root, "git", "init", "--quiet")
+    commit(root, "files that are hashed")
+    run(tmp_path, "git", "-c", "core.autocrlf=true", "clone", "--quiet", str(root), str(clone))
+    assert [(clone / name).read_bytes() for name in names] == [(ROOT / name).read_bytes() for name in names]
