@@ -30,8 +30,13 @@ def check_overrides(root: Path, overrides: Sequence[str]) -> None:
         overrides: such as `train.learning_rate=0.0002`.
 
     Raises:
-        UserError: an override is none, or its name or value is wrong; the sentence has the nearest right name.
+        UserError: an override is none, or its name or value is wrong; the sentence has the nearest right name. Or there
+            is no `params.yaml`.
     """
+    if not (root / paths.PARAMS).exists():
+        raise UserError(
+            f"{paths.PARAMS}: no such file; `git checkout HEAD {paths.PARAMS}` brings back that of the last commit"
+        )
     with tempfile.TemporaryDirectory() as folder:
         beside = Path(folder) / "params.yaml"
         shutil.copy(root / paths.PARAMS, beside)

@@ -44,6 +44,12 @@ def test_what_is_no_override_is_refused_and_changes_nothing(root, override, sent
     assert (root / "params.yaml").read_bytes() == before
 
 
+def test_where_there_are_no_parameters_a_sentence_says_what_brings_them_back(root):
+    (root / "params.yaml").unlink()
+    with pytest.raises(UserError, match=r"^params\.yaml: no such file; `git checkout HEAD params\.yaml` brings back"):
+        check_overrides(root, [])
+
+
 def test_values_are_read_as_dvc_reads_them(root):
     overrides = ["train.learning_rate=0.0002", "model.filters=[8,16]", "train.schedule=cosine", "augment.flip=false"]
     check_overrides(root, overrides)
