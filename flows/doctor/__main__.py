@@ -15,7 +15,7 @@ from flows.doctor.check import OUTCOMES, Check, Examination, carry_out, read_nee
 from tasks.common.console import say
 
 SECTIONS: Final[dict[str, dict[str, Examination]]] = {
-    "versions": {"Python": versions.python, "packages": versions.packages},
+    "versions": {"Python": versions.python, "packages": versions.packages, "scripts": versions.scripts},
     "GPU": {"GPU": gpu.gpu},
     "device": {"device": probe.works},
     "space": {"GPU memory": cards.memory, "disk": space.disk, "memory": space.memory},

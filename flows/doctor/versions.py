@@ -1,6 +1,7 @@
 """Python and the installed packages, held against `pyproject.toml` and the lock."""
 
 import platform
+import shlex
 import sys
 import tomllib
 from importlib import metadata
@@ -15,6 +16,8 @@ from flows.doctor.check import Check, Need
 PROJECT: Final = Path("pyproject.toml")
 LOCKS: Final = {"cpu": Path("requirements.lock"), "gpu": Path("requirements-gpu.lock")}
 """By the extra of the project that each was resolved with."""
+
+REMAKE: Final = "`rm -r .venv && make setup`"
 
 NAMED: Final = 6
 """Packages that a line names before it counts the rest."""
@@ -41,6 +44,24 @@ def packages(_: Need) -> Check:
     if faults := unmet(locked):
         return Check("packages", "warn", f"not as in {lock}: {_listed(faults)}", mend)
     return Check("packages", "pass", f"as in {lock}")
+
+
+def scripts(_: Need) -> Check:
+    """Check that `dvc` starts this Python: scripts name theirs by its place, also once their folder was moved."""
+    script = Path(sys.prefix) / "bin" / "dvc"
+    if not script.exists():
+        return Check("scripts", "fail", f"{script} is not there", REMAKE)
+    named = _interpreter(script.read_text(encoding="utf-8"))
+    if named.parent.resolve() == script.parent.resolve():
+        return Check("scripts", "pass", f"those in {script.parent} start its Python")
+    found = f"{script} starts {named}, not the Python of {sys.prefix}"
+    return Check("scripts", "warn" if named.exists() else "fail", found, REMAKE)
+
+
+def _interpreter(script: str) -> Path:
+    """Return what a script names in its first line, or in its second one where a path with a space needs a shell."""
+    first, second = script.splitlines()[:2]
+    return Path(shlex.split(second)[1] if first == "#!/bin/sh" else first.removeprefix("#!").strip())
 
 
 def read_lock(path: Path) -> list[Requirement]:

@@ -1,8 +1,11 @@
 """The whole page on this machine, and what all checks share."""
 
 import json
+import shlex
+import shutil
 import sys
 import time
+import venv
 from pathlib import Path
 
 import psutil
@@ -98,6 +101,27 @@ def test_a_python_that_is_not_served_fails(here):
     project.write_text(project.read_text().replace('requires-python = ">=3.11,<3.14"', 'requires-python = ">=3.99"'))
     found = versions.python(AUTO)
     assert (found.outcome, found.found.endswith("where >=3.99 is served")) == ("fail", True)
+
+
+@pytest.mark.parametrize("name", ["env", "a space", "Gefühl's env"])
+def test_an_environment_that_was_moved_has_scripts_that_start_another_python(tmp_path, monkeypatch, name):
+    old, new = tmp_path / name, tmp_path / f"{name}, moved"
+    venv.create(old, with_pip=False)
+    python = old / "bin" / "python"
+    through_sh = f"#!/bin/sh\n'''exec' {shlex.quote(str(python))} \"$0\" \"$@\"\n' '''\n"  # as uv and pip write it
+    (old / "bin" / "dvc").write_text(f"#!{python}\nimport dvc\n" if name == "env" else through_sh)
+    monkeypatch.setattr(sys, "prefix", str(old))
+    assert versions.scripts(AUTO).outcome == "pass"
+    (tmp_path / "link").symlink_to(old)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "link"))
+    assert versions.scripts(AUTO).outcome == "pass"
+    shutil.copytree(old, new, symlinks=True)
+    monkeypatch.setattr(sys, "prefix", str(new))
+    assert versions.scripts(AUTO).outcome == "warn"
+    shutil.rmtree(old)
+    found = versions.scripts(AUTO)
+    assert (found.outcome, found.mend) == ("fail", "`rm -r .venv && make setup`")
+    assert found.found == f"{new}/bin/dvc starts {python}, not the Python of {new}"
 
 
 def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path):
