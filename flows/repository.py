@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from tasks.common.errors import UserError
+
 BEGIN: Final = "`git init && git add --all && git commit -m start`"
 
 
@@ -22,6 +24,16 @@ def fault(root: Path) -> tuple[str, str] | None:
         return f"{root} has no git repository of its own, and lies in that of {top.stdout.strip()}", BEGIN
     head = _ask(root, "log", "-1")
     return (head.stderr.strip(), BEGIN) if head.returncode else None
+
+
+def check_repository(root: Path) -> None:
+    """Check that runs can use the repository at `root`.
+
+    Raises:
+        UserError: they can't; the sentence has what mends it.
+    """
+    if wrong := fault(root):
+        raise UserError("; ".join(wrong))
 
 
 def _ask(root: Path, *words: str) -> subprocess.CompletedProcess[str]:

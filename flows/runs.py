@@ -19,7 +19,7 @@ from flows.locks import alone
 from flows.log import kept, speak_plainly
 from flows.notes import clear
 from flows.overrides import check_overrides
-from flows.repository import fault
+from flows.repository import check_repository
 from flows.server import patiently, wait_for_server
 from tasks.common.errors import UserError
 
@@ -53,9 +53,8 @@ def refuse(
     starts = flow_run.run_count
     if starts > STARTS:
         return Failed(name=GIVEN_UP, message=f"started {STARTS} times without coming to an end")
-    if wrong := fault(root):
-        return Failed(name=REFUSED, message="; ".join(wrong))
     try:
+        check_repository(root)
         check_overrides(root, overrides)
         check_options(source, options)
         if until:

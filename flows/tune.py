@@ -33,6 +33,7 @@ from flows.leaderboard import compare, read_published
 from flows.locks import AT_ONCE, devices
 from flows.log import speak_plainly
 from flows.notify import tell
+from flows.repository import check_repository
 from flows.runs import reason
 from flows.server import check_server, patiently
 from flows.stage import StageError, step
@@ -145,6 +146,7 @@ def check(root: Path, name: str, *, pool: bool) -> Sweep:
     Raises:
         UserError: it can't be run as it is.
     """
+    check_repository(root)
     path = path_of(name)
     sweep, params = read_sweep(path), read_values(root / paths.PARAMS)
     tuning = Tuning(root, name, sweep, Pool(root) if pool else Here(root))

@@ -20,6 +20,7 @@ from flows.doctor import services, workspace
 from flows.doctor.check import Check, Need
 from flows.leash import Leash
 from flows.runs import refuse
+from flows.tune import check
 from tasks.common.errors import UserError
 from tests.workspaces import run, start
 
@@ -65,6 +66,8 @@ def test_a_repository_that_is_not_this_folders_or_not_trusted_is_told_where_a_ru
     begin, trust = "`git init && ", f"`git config --global --add safe.directory {inside}`"
     monkeypatch.chdir(inside)
     assert said(inside) == (f"{inside} has no git repository of its own, and lies in that of {here}", begin)
+    with pytest.raises(UserError, match="has no git repository of its own"):
+        check(inside, "compact", pool=False)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(here))
     assert said(inside)[1] == begin
     run(inside, "git", "init", "--quiet")
