@@ -12,8 +12,8 @@ GPU := $(if $(wildcard $(VENV)/.requirements-gpu.lock),1)
 LOCK := requirements$(if $(filter-out 0,$(GPU)),-gpu).lock
 READY := $(VENV)/.$(LOCK)
 # These and GPU are heeded on the command line alone: a shell exports the like for others, as WSL does NAME, the host's.
-$(foreach variable,ADVISORIES AT_ONCE BY DATA DIR ENDPOINT NAME POOL REASON REQUIRE_GPU SWEEP URL VERSION VOTES,\
-	$(eval $(variable) :=))
+# DATA, VOTES and SWEEP may stand before `make` too: who writes them there mustn't get the sample without a word.
+$(foreach variable,ADVISORIES AT_ONCE BY DIR ENDPOINT NAME POOL REASON REQUIRE_GPU URL VERSION,$(eval $(variable) :=))
 
 # DVC runs each stage with the `python` that it finds first.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)

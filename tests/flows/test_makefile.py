@@ -62,10 +62,12 @@ def test_a_venv_that_was_interrupted_is_made_anew_and_is_used_wherever_it_lies(f
 
 
 def test_what_a_shell_exports_for_others_is_no_word_of_the_call(folder):
-    exported = dict.fromkeys(("NAME", "DATA", "VOTES", "SWEEP", "BY", "POOL", "AT_ONCE", "GPU", "DIR"), "of-others")
+    exported = dict.fromkeys(("NAME", "BY", "POOL", "AT_ONCE", "GPU", "DIR"), "of-others")
     calls = ("run", "promote", "leaderboard", "doctor")
     assert make(folder, "--dry-run", *calls, **exported) == make(folder, "--dry-run", *calls)
     assert "flows.promote wider" in make(folder, "--dry-run", "promote", "NAME=wider", NAME="of-others")
+    before = make(folder, "--dry-run", "run", DATA="faces.csv", VOTES="votes.csv")
+    assert before == make(folder, "--dry-run", "run", "DATA=faces.csv", "VOTES=votes.csv")
 
 
 def test_0_is_no_gpu_and_no_pool(folder):
