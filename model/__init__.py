@@ -12,7 +12,7 @@ IN_TIME: Final = "tensorflow" not in sys.modules
 
 # Set before Keras or TensorFlow is imported anywhere: every module of this room passes through here first.
 os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
-# Nor does ~/.keras/keras.json decide what a network is (channels_first, say), or what was set to cut a trial short.
+# No ~/.keras/keras.json decides what a network is, as `channels_first` would; nor does what once cut a trial short.
 os.environ["KERAS_HOME"] = os.devnull
 for _cut in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):
     os.environ.pop(_cut, None)

@@ -38,15 +38,16 @@ def test_the_server_answers_others_while_a_correction_waits_for_its_turn(network
     async def talk():
         own = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
         corrections.turn.acquire()
-        release = Timer(3, corrections.turn.release)
-        release.start()
+        unstuck = Timer(20, corrections.turn.release)  # a server that waits itself would never come to the end
+        unstuck.start()
         keeping = asyncio.create_task(
             own.post("/api/corrections", params={"label": "sad", **BOX._asdict()}, content=picture.read_bytes())
         )
         await asyncio.sleep(0.5)
         assert (await own.get("/healthz")).text == "ok"
         assert corrections.turn.locked()
-        release.join()
+        unstuck.cancel()
+        corrections.turn.release()
         return await keeping
 
     assert asyncio.run(talk()).json()["kept"].startswith("sad/")
